@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import { SluiceError } from '../base/errors.ts';
+
+/**
+ * DuckDB as the engine's SQL and Parquet machine: one instance a process, within named limits, always in UTC.
+ * This room is the only importer of the driver. Statements take parameters by name; values are never pasted in.
+ */
+export interface DatabaseOptions {
+  readonly memoryBytesMax: number;
+  readonly threads: number;
+  /** Where DuckDB spills to. */
+  readonly temporaryFolder: string;
+}
+
+/** Values of `$name` parameters. Arrays of strings become VARCHAR[]. Integers beyond 2^31 are given as bigint. */
+export type Parameters = Readonly<Record<string, string | number | bigint | boolean | null | readonly string[]>>;
+
+export interface Database {
+  /** Runs one or more statements; only the last may have parameters. */
+  run(sql: string, parameters?: Parameters): Promise<void>;
+  /** Rows as objects: BIGINT as bigint, DATE and TIMESTAMPTZ as text (UTC), DECIMAL as text. */
+  rows<Row extends Record<string, unknown> = Record<string, unknown>>(sql: string, parameters?: Parameters): Promise<Row[]>;
+  /** A second connection to the same instance: it sees its tables and views, but not its temporary ones. */
+  connect(): Promise<Database>;
+  /** The driver's own connection, for table functions and appenders in src/duckdb and src/delta. */
+  readonly connection: DuckDBConnection;
+  close(): void;
+}
+
+/** Opens an in-memory instance. Throws `internal` where the native library cannot be loaded. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const driver = await import('@duckdb/node-api');
+  const instance = await driver.DuckDBInstance.create(':memory:', {
+    memory_limit: `${Math.floor(options.memoryBytesMax / 2 ** 20)}MiB`,
+    threads: String(options.threads),
+    temp_directory: options.temporaryFolder,
+    preserve_insertion_order: 'true',
+  });
+  return connect(driver, instance, true);
+}
+
+/** The text of a `.sql` file that stands beside the module: `sqlFile(new URL('models/x.sql', import.meta.url))`. */
+export function sqlFile(url: URL): string {
+  return readFileSync(url, 'utf8');
+}
+
+type Driver = typeof import('@duckdb/node-api');
+
+async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean): Promise<Database> {
+  const connection = await instance.connect();
+  await connection.run(`SET TimeZone = 'UTC'`);
+  return {
+    connection,
+    async run(sql, parameters) {
+      await guarded(sql, () => connection.run(sql, bound(driver, parameters)));
+    },
+    async rows<Row extends Record<string, unknown>>(sql: string, parameters?: Parameters) {
+      const reader = await guarded(sql, () => connection.runAndReadAll(sql, bound(driver, parameters)));
+      return reader.getRowObjects().map((row) => plain(driver, row)) as Row[];
+    },
+    connect: () => connect(driver, instance, false),
+    close() {
+      connection.closeSync();
+      if (owner) instance.closeSync();
+    },
+  };
+}
+
+async function guarded<T>(sql: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const head = sql.trim().slice(0, 120).replaceAll(/\s+/g, ' ');
+    throw new SluiceError('internal', `DuckDB: ${message}`, { context: { statement: head }, cause: error });
+  }
+}
+
+function bound(driver: Driver, parameters: Parameters | undefined): Record<string, DuckDBValue> | undefined {
+  if (parameters === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [name, Array.isArray(value) ? driver.listValue(value) : value]),
+  ) as Record<string, DuckDBValue>;
+}
+
+function plain(driver: Driver, row: Record<string, DuckDBValue>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(driver, value)]));
+}
+
+function plainValue(driver: Driver, value: DuckDBValue): unknown {
+  if (value instanceof driver.DuckDBListValue) return value.items.map((item) => plainValue(driver, item));
+  if (value instanceof driver.DuckDBStructValue) return plain(driver, value.entries as Record<string, DuckDBValue>);
+  if (value instanceof driver.DuckDBBlobValue) return value.bytes;
+  if (typeof value === 'object' && value !== null) return value.toString();
+  return value;
+}

@@ -27,7 +27,10 @@ export async function retry<T>(
   isRetryable: (error: unknown) => boolean,
   clock: Clock,
   signal: AbortSignal,
-  options: BackoffOptions & { random?: () => number; waitMs?: (error: unknown) => number | undefined } = DEFAULT_BACKOFF,
+  options: BackoffOptions & {
+    random?: () => number;
+    waitMs?: (error: unknown) => number | undefined;
+  } = DEFAULT_BACKOFF,
 ): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {

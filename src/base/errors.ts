@@ -6,7 +6,7 @@ interface ErrorMeaning {
   readonly meaning: string;
 }
 
-const code = (exitCode: ErrorMeaning['exitCode'], retryable: boolean, meaning: string): ErrorMeaning => ({
+const means = (exitCode: ErrorMeaning['exitCode'], retryable: boolean, meaning: string): ErrorMeaning => ({
   exitCode,
   retryable,
   meaning,
@@ -14,29 +14,29 @@ const code = (exitCode: ErrorMeaning['exitCode'], retryable: boolean, meaning: s
 
 /** The closed list of error codes; docs/errors.md says the same, held by a test. */
 export const ERROR_CODES = {
-  usage: code(2, false, 'A command, flag or value that does not exist; the message names the nearest right one.'),
-  configuration: code(2, false, 'A setting is missing or wrong; the message names the setting.'),
-  sql_invalid: code(2, false, 'DuckDB could not read the statement given to `sql`.'),
-  hub_not_found: code(2, false, 'The namespace has no hub of this name; check `SLUICE_HUBS`.'),
-  consumer_group_not_found: code(2, false, 'The hub has no such consumer group; create it or set another.'),
-  time_zone_mismatch: code(2, false, 'The tables were built for another business time zone; run `rebuild`.'),
-  port_in_use: code(2, false, 'Another process listens on the port; give another one or 0.'),
-  events_lost: code(3, false, 'Events expired before they were read and the policy is `fail`.'),
-  hub_recreated: code(3, false, 'The hub was deleted and created again: give it a new lake.'),
-  eventhubs_unavailable: code(4, true, 'Event Hubs did not answer or was busy; what was committed stands.'),
-  eventhubs_unauthorized: code(4, false, 'Event Hubs refused the key, token or permission.'),
-  receiver_stalled: code(4, true, 'Events are waiting, credit was given, and none came within the limit.'),
-  link_stolen: code(0, false, 'A reader with a higher epoch took the partition; what was read is committed.'),
-  event_too_large: code(5, false, 'An event is larger than the hub accepts.'),
-  storage_unavailable: code(4, true, 'The lake did not answer or was busy; what was committed stands.'),
-  storage_unauthorized: code(4, false, 'The lake refused the identity, key or file permission.'),
-  conservation_broken: code(5, false, 'Rows in do not equal rows out; nothing was committed.'),
-  audit_failed: code(5, false, 'An audit found rows that must not exist; nothing was committed.'),
-  dimension_invalid: code(5, false, 'A dimension file has a repeated key or lacks a column; nothing changed.'),
-  table_unsupported: code(5, false, 'Another writer upgraded the table to features Sluice does not write.'),
-  table_corrupt: code(5, false, 'The log or a file of the table is missing or cannot be read.'),
-  table_conflict: code(5, false, 'Another writer changed the table under us in a way we cannot build on.'),
-  internal: code(70, false, 'A defect of Sluice: please report it with the message.'),
+  usage: means(2, false, 'A command, flag or value that does not exist; the message names the nearest right one.'),
+  configuration: means(2, false, 'A setting is missing or wrong; the message names the setting.'),
+  sql_invalid: means(2, false, 'DuckDB could not read the statement given to `sql`.'),
+  hub_not_found: means(2, false, 'The namespace has no hub of this name; check `SLUICE_HUBS`.'),
+  consumer_group_not_found: means(2, false, 'The hub has no such consumer group; create it or set another.'),
+  time_zone_mismatch: means(2, false, 'The tables were built for another business time zone; run `rebuild`.'),
+  port_in_use: means(2, false, 'Another process listens on the port; give another one or 0.'),
+  events_lost: means(3, false, 'Events expired before they were read and the policy is `fail`.'),
+  hub_recreated: means(3, false, 'The hub was deleted and created again: give it a new lake.'),
+  eventhubs_unavailable: means(4, true, 'Event Hubs did not answer or was busy; what was committed stands.'),
+  eventhubs_unauthorized: means(4, false, 'Event Hubs refused the key, token or permission.'),
+  receiver_stalled: means(4, true, 'Events are waiting, credit was given, and none came within the limit.'),
+  link_stolen: means(0, false, 'A reader with a higher epoch took the partition; what was read is committed.'),
+  event_too_large: means(5, false, 'An event is larger than the hub accepts.'),
+  storage_unavailable: means(4, true, 'The lake did not answer or was busy; what was committed stands.'),
+  storage_unauthorized: means(4, false, 'The lake refused the identity, key or file permission.'),
+  conservation_broken: means(5, false, 'Rows in do not equal rows out; nothing was committed.'),
+  audit_failed: means(5, false, 'An audit found rows that must not exist; nothing was committed.'),
+  dimension_invalid: means(5, false, 'A dimension file has a repeated key or lacks a column; nothing changed.'),
+  table_unsupported: means(5, false, 'Another writer upgraded the table to features Sluice does not write.'),
+  table_corrupt: means(5, false, 'The log or a file of the table is missing or cannot be read.'),
+  table_conflict: means(5, false, 'Another writer changed the table under us in a way we cannot build on.'),
+  internal: means(70, false, 'A defect of Sluice: please report it with the message.'),
 } as const satisfies Record<string, ErrorMeaning>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

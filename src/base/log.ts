@@ -26,7 +26,9 @@ export interface LogOptions {
 export function createLog(options: LogOptions): Log {
   const emit = (level: LogLevel, message: string, fields: LogFields = {}): void => {
     if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
-    options.write(options.format === 'json' ? jsonLine(level, message, fields, options.now()) : textLine(level, message, fields));
+    options.write(
+      options.format === 'json' ? jsonLine(level, message, fields, options.now()) : textLine(level, message, fields),
+    );
   };
   return {
     debug: (message, fields) => emit('debug', message, fields),

@@ -1,7 +1,14 @@
 import type { z } from 'zod';
 
 /** The Delta types that Sluice writes. Every column is nullable in the log, as readers expect. */
-export type ColumnType = 'string' | 'long' | 'integer' | 'boolean' | 'timestamp' | 'date' | `decimal(${number},${number})`;
+export type ColumnType =
+  | 'string'
+  | 'long'
+  | 'integer'
+  | 'boolean'
+  | 'timestamp'
+  | 'date'
+  | `decimal(${number},${number})`;
 
 export interface Column {
   readonly name: string;
@@ -21,7 +28,7 @@ export interface TableContract {
 /** One kind of event: hub, bronze and silver table bear its name. */
 export interface DatasetContract {
   readonly name: string;
-  /** Strict event contract; the order of its fields is the order of the reasons. See schemas/event-fields.ts. */
+  /** Strict contract over scanned members; the order of its fields is that of the reasons. See event-fields.ts. */
   readonly event: z.ZodType<Record<string, unknown>>;
   /** Columns that the event's fields become, in order. */
   readonly fields: readonly Column[];
@@ -40,6 +47,9 @@ export interface DatasetContract {
   /** Columns that a silver row must be findable by. */
   readonly findableBy: readonly (readonly string[])[];
 }
+
+/** What `schemas/` says of a dataset; the pipeline adds the files of its model and audits. */
+export type EventContract = Omit<DatasetContract, 'model' | 'audits'>;
 
 /** A table that is replaced whole at each load. */
 export interface DimensionContract {

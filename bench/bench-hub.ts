@@ -1,0 +1,66 @@
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EventHubProducerClient } from '@azure/event-hubs';
+import { legBody, randomNumbers } from './bodies.ts';
+
+export interface BenchHub {
+  readonly connectionString: string;
+  readonly hub: string;
+  readonly partitionIds: readonly string[];
+  /** CPU seconds that the hub's process has used so far. */
+  cpuSeconds(): Promise<number>;
+  /** Sends the events evenly to all partitions; gives the bytes of their bodies. */
+  fill(events: number): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** A local Event Hubs in its own process, with the pipeline's hub `call_legs`. */
+export async function startBenchHub(partitions: number): Promise<BenchHub> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-hub-'));
+  const hub = 'call_legs';
+  const child = fork(new URL('hub-process.ts', import.meta.url), [folder, hub, String(partitions)]);
+  const ask = <T>(question?: string): Promise<T> =>
+    new Promise((resolve, reject) => {
+      child.once('message', (answer) => resolve(answer as T));
+      child.once('exit', (code) => reject(new Error(`the hub ended with ${code}`)));
+      if (question !== undefined) child.send(question);
+    });
+  const { connectionString } = await ask<{ connectionString: string }>();
+  const partitionIds = Array.from({ length: partitions }, (_, index) => String(index));
+  return {
+    connectionString,
+    hub,
+    partitionIds,
+    cpuSeconds: async () => (await ask<{ cpuSeconds: number }>('cpu')).cpuSeconds,
+    fill: (events) => fill(connectionString, hub, partitionIds, events),
+    async stop() {
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      child.disconnect();
+      await exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function fill(connection: string, hub: string, partitionIds: readonly string[], events: number): Promise<number> {
+  const producer = new EventHubProducerClient(connection, hub);
+  const random = randomNumbers(20260105);
+  let bytes = 0;
+  for (const [index, partitionId] of partitionIds.entries()) {
+    const share = Math.floor(events / partitionIds.length) + (index < events % partitionIds.length ? 1 : 0);
+    let batch = await producer.createBatch({ partitionId });
+    for (let sent = 0; sent < share; sent++) {
+      const body = Buffer.from(legBody(random));
+      bytes += body.length;
+      if (batch.tryAdd({ body })) continue;
+      await producer.sendBatch(batch);
+      batch = await producer.createBatch({ partitionId });
+      batch.tryAdd({ body });
+    }
+    if (batch.count > 0) await producer.sendBatch(batch);
+  }
+  await producer.close();
+  return bytes;
+}

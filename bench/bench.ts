@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util';
+import { cpus, totalmem } from 'node:os';
+import Table from 'cli-table3';
+import { drain } from './lanes/drain.ts';
+import type { Figure, Lane } from './lanes/lane.ts';
+import { parquet } from './lanes/parquet.ts';
+import { formatSpread } from './statistics.ts';
+
+const LANES: readonly Lane[] = [drain, parquet];
+/** Lanes measured within another, because only what runs in turn can be compared. */
+const WITHIN: Readonly<Record<string, string>> = { client: 'drain', empty: 'drain' };
+
+const { values } = parseArgs({
+  options: {
+    lane: { type: 'string', multiple: true },
+    runs: { type: 'string', default: '3' },
+    events: { type: 'string', default: '1000000' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) {
+  console.log('npm run bench -- [--lane NAME]… [--runs 3] [--events 1000000] [--json]\n\nLanes:');
+  for (const lane of LANES) console.log(`  ${lane.name.padEnd(10)}${lane.about}`);
+} else {
+  process.exitCode = await main();
+}
+
+async function main(): Promise<number> {
+  const wanted = (values.lane ?? LANES.map((lane) => lane.name)).map((name) => WITHIN[name] ?? name);
+  const unknown = wanted.filter((name) => !LANES.some((lane) => lane.name === name));
+  const [events, runs] = [Number(values.events), Number(values.runs)];
+  if (unknown.length > 0 || !(events >= 1) || !(runs >= 1)) {
+    console.error(`No such lane or count: ${unknown.join(', ')}. Lanes: ${LANES.map((lane) => lane.name).join(', ')}.`);
+    return 2;
+  }
+  const results: Record<string, readonly Figure[]> = {};
+  for (const lane of LANES.filter(({ name }) => wanted.includes(name))) {
+    results[lane.name] = await lane.run({ events, runs, say: (text) => console.error(`${lane.name}: ${text}`) });
+  }
+  console.log(
+    values.json ? JSON.stringify({ machine: machine(), events, runs, results }, null, 2) : text(results, runs),
+  );
+  return 0;
+}
+
+function machine(): string {
+  return `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`;
+}
+
+function text(results: Record<string, readonly Figure[]>, runs: number): string {
+  const table = new Table({ head: ['lane', 'what', 'figure', 'min / median / max'], style: { head: [], border: [] } });
+  for (const [lane, figures] of Object.entries(results)) {
+    for (const { subject, figure, value, digits } of figures)
+      table.push([lane, subject, figure, formatSpread(value, digits)]);
+  }
+  const note = `${machine()}; ${runs} runs, subjects in turn; CPU and memory of the measured process alone.`;
+  return `${table.toString()}\n${note}`;
+}

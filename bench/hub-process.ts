@@ -1,0 +1,18 @@
+import { startHub } from '../src/hub/hub.ts';
+
+// The hub in a process of its own: it tells its connection string when it is open, and on request the CPU it has used.
+// Run by bench-hub.ts with an IPC channel: node bench/hub-process.ts DATA_FOLDER HUB PARTITIONS
+const [dataFolder = '', hub = '', partitions = '4'] = process.argv.slice(2);
+const running = await startHub({
+  amqpPort: 0,
+  tlsPort: 'off',
+  healthPort: 'off',
+  dataFolder,
+  hubs: [{ name: hub, partitionCount: Number(partitions), consumerGroups: [] }],
+});
+process.send?.({ connectionString: running.connectionString });
+process.on('message', () => {
+  const usage = process.cpuUsage();
+  process.send?.({ cpuSeconds: (usage.user + usage.system) / 1e6 });
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,24 @@
+import type { Sample, Spread } from '../statistics.ts';
+
+export interface LaneOptions {
+  readonly events: number;
+  readonly runs: number;
+  /** Progress for the person who waits; results never pass here. */
+  readonly say: (text: string) => void;
+}
+
+/** One row of the table: a figure of something measured, or a ratio of two taken within this run. */
+export interface Figure {
+  readonly subject: string;
+  readonly figure: string;
+  readonly value: Spread;
+  readonly digits: number;
+}
+
+export interface Lane {
+  readonly name: string;
+  readonly about: string;
+  run(options: LaneOptions): Promise<readonly Figure[]>;
+}
+
+export type Samples = readonly Sample[];

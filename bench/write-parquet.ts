@@ -1,0 +1,88 @@
+import { statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { legBody, randomNumbers } from './bodies.ts';
+
+// Writes the same bronze rows with one of two writers and tells what that cost.
+// node bench/write-parquet.ts duckdb|parquetjs ROWS FILE
+const [writer = '', count = '0', file = ''] = process.argv.slice(2);
+const rows = Number(count);
+const random = randomNumbers(7);
+const bodies = Array.from({ length: rows }, () => Buffer.from(legBody(random)));
+const enqueuedAtMs = Date.UTC(2026, 0, 5);
+
+const cpuBefore = process.cpuUsage();
+const started = performance.now();
+await (writer === 'duckdb' ? writeWithDuckDB() : writeWithParquetjs());
+const wallSeconds = (performance.now() - started) / 1000;
+const cpu = process.cpuUsage(cpuBefore);
+const cpuSeconds = (cpu.user + cpu.system) / 1e6;
+const result = { wallSeconds, cpuSeconds, bytes: statSync(file).size, rows: await countRows() };
+process.stdout.write(`${JSON.stringify(result)}\n`);
+
+/** COPY from a table function that hands over 2,048 rows at a time, as bronze does. */
+async function writeWithDuckDB(): Promise<void> {
+  const { DuckDBInstance, DuckDBTableFunction, BIGINT, VARCHAR, TIMESTAMPTZ } = await import('@duckdb/node-api');
+  const connection = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect();
+  let next = 0;
+  const source = DuckDBTableFunction.create({
+    name: 'bench_rows',
+    bind: (bind) => {
+      for (const [name, type] of [
+        ['sequence_number', BIGINT],
+        ['enqueued_at', TIMESTAMPTZ],
+        ['body', VARCHAR],
+      ] as const) {
+        bind.addResultColumn(name, type);
+      }
+    },
+    main: (_info, output) => {
+      const size = Math.min(2048, rows - next);
+      const [sequenceNumbers, enqueued, texts] = [0, 1, 2].map((column) => output.getColumnVector(column));
+      for (let index = 0; index < size; index++, next++) {
+        sequenceNumbers?.setItem(index, BigInt(next));
+        enqueued?.setItem(index, BigInt(enqueuedAtMs + next) * 1000n);
+        texts?.setItem(index, bodies[next]);
+      }
+      output.rowCount = size;
+    },
+  });
+  connection.registerTableFunction(source);
+  await connection.run(`COPY (FROM bench_rows()) TO '${file}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`);
+  connection.closeSync();
+}
+
+async function writeWithParquetjs(): Promise<void> {
+  const { ParquetSchema, ParquetWriter } = createRequire(import.meta.url)('@dsnp/parquetjs') as {
+    ParquetSchema: new (schema: object) => object;
+    ParquetWriter: {
+      openFile(
+        schema: object,
+        path: string,
+        options: object,
+      ): Promise<{ appendRow(row: object): Promise<void>; close(): Promise<void> }>;
+    };
+  };
+  const schema = new ParquetSchema({
+    sequence_number: { type: 'INT64', compression: 'SNAPPY' },
+    enqueued_at: { type: 'TIMESTAMP_MICROS', compression: 'SNAPPY' },
+    body: { type: 'UTF8', compression: 'SNAPPY' },
+  });
+  const output = await ParquetWriter.openFile(schema, file, { rowGroupSize: 65_536, useDataPageV2: false });
+  for (const [index, body] of bodies.entries()) {
+    await output.appendRow({
+      sequence_number: index,
+      enqueued_at: (enqueuedAtMs + index) * 1000,
+      body: body.toString(),
+    });
+  }
+  await output.close();
+}
+
+async function countRows(): Promise<number> {
+  const { openDatabase } = await import('../src/duckdb/duckdb.ts');
+  const database = await openDatabase({ memoryBytesMax: 2 ** 30, threads: 1, temporaryFolder: tmpdir() });
+  const [found] = await database.rows<{ rows: bigint }>('SELECT count(*) AS rows FROM read_parquet($file)', { file });
+  database.close();
+  return Number(found?.rows);
+}

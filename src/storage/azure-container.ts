@@ -1,0 +1,81 @@
+import { BlobServiceClient, ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { SluiceError } from '../base/errors.ts';
+import { azureError, isAbsent, lacksPermission } from './azure-error.ts';
+import type { OpenStoreOptions, StoreLocation } from './open-store.ts';
+
+type AzureLocation = Extract<StoreLocation, { kind: 'azure' }>;
+
+/** One try, retries within a call, and how long the first contact may take: an endpoint that is away is told in 20 s. */
+const LIMITS = { attemptsMax: 4, firstDelayMs: 400, delayMsMax: 4_000, attemptMsMax: 60_000, connectMsMax: 15_000 };
+
+const CLIENT_OPTIONS = {
+  retryOptions: {
+    maxTries: LIMITS.attemptsMax,
+    retryDelayInMs: LIMITS.firstDelayMs,
+    maxRetryDelayInMs: LIMITS.delayMsMax,
+    tryTimeoutInMs: LIMITS.attemptMsMax,
+  },
+  userAgentOptions: { userAgentPrefix: 'sluice' },
+};
+
+/** The container of a lake, reached once: it is created where it is missing and that is asked for and allowed. */
+export async function connectContainer(
+  location: AzureLocation,
+  options: OpenStoreOptions & { readonly setting: string },
+  signal: AbortSignal,
+): Promise<ContainerClient> {
+  const container = await clientFor(location, options);
+  const limit = AbortSignal.timeout(LIMITS.connectMsMax);
+  try {
+    await touch(container, options.create ?? true, AbortSignal.any([signal, limit]));
+    return container;
+  } catch (error) {
+    signal.throwIfAborted();
+    const cause = limit.aborted ? new Error(`no answer within ${LIMITS.connectMsMax / 1000} s`) : error;
+    throw azureError(cause, container.url, location.container, options.setting);
+  }
+}
+
+async function touch(container: ContainerClient, create: boolean, abortSignal: AbortSignal): Promise<void> {
+  try {
+    if (create) await container.createIfNotExists({ abortSignal });
+    else await container.getProperties({ abortSignal });
+  } catch (error) {
+    // Who may only use blobs may neither create a container nor look at it: the first blob will tell.
+    if (lacksPermission(error) || (!create && isAbsent(error))) return;
+    throw error;
+  }
+}
+
+async function clientFor(
+  location: AzureLocation,
+  options: OpenStoreOptions & { readonly setting: string },
+): Promise<ContainerClient> {
+  const service = serviceOf(options.connectionString);
+  const url = `${location.endpoint}/${encodeURIComponent(location.container)}`;
+  if (service !== undefined && service.accountName === location.account) {
+    const known = service.credential;
+    const keyed = location.pathStyle && known instanceof StorageSharedKeyCredential;
+    return keyed ? new ContainerClient(url, known, CLIENT_OPTIONS) : service.getContainerClient(location.container);
+  }
+  if (location.endpoint.startsWith('http:')) {
+    const found = service === undefined ? 'is not set' : `is for the account ${service.accountName}`;
+    const message =
+      `${options.setting} is the account ${location.account} over plain http, which needs its key, ` +
+      `but AZURE_STORAGE_CONNECTION_STRING ${found}`;
+    throw new SluiceError('configuration', message, { context: { account: location.account } });
+  }
+  const { DefaultAzureCredential } = await import('@azure/identity');
+  return new ContainerClient(url, new DefaultAzureCredential(), CLIENT_OPTIONS);
+}
+
+function serviceOf(connectionString: string | undefined): BlobServiceClient | undefined {
+  if (connectionString === undefined || connectionString.trim() === '') return undefined;
+  try {
+    return BlobServiceClient.fromConnectionString(connectionString, CLIENT_OPTIONS);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `AZURE_STORAGE_CONNECTION_STRING cannot be read: ${reason}`;
+    throw new SluiceError('configuration', message, { cause });
+  }
+}

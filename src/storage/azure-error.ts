@@ -1,0 +1,68 @@
+import { SluiceError, type ErrorCode } from '../base/errors.ts';
+
+/** What the errors of the SDK have in common, however they were made. */
+interface ServiceError {
+  readonly statusCode?: number;
+  readonly code?: string;
+  readonly name?: string;
+  readonly message?: string;
+}
+
+const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
+  'CredentialUnavailableError',
+  'AuthenticationError',
+  'AuthenticationRequiredError',
+  'AggregateAuthenticationError',
+]);
+
+/** There is no such blob (or container). */
+export function isAbsent(error: unknown): boolean {
+  const { statusCode } = asServiceError(error);
+  return statusCode === 404;
+}
+
+/** A conditional PUT found the name taken: the service says it in two ways, with and without a hierarchical namespace. */
+export function isTaken(error: unknown): boolean {
+  const { statusCode, code } = asServiceError(error);
+  return statusCode === 412 || (statusCode === 409 && (code === 'BlobAlreadyExists' || code === 'PathAlreadyExists'));
+}
+
+/** True where the identity is known but may not do this one thing: a wrong key is another matter. */
+export function lacksPermission(error: unknown): boolean {
+  const { statusCode, code } = asServiceError(error);
+  return statusCode === 403 && (code?.startsWith('Authorization') ?? false);
+}
+
+/** The error in our words: which endpoint with its port, what it refused, and which setting to look at. */
+export function azureError(cause: unknown, containerUrl: string, path: string, setting: string): SluiceError {
+  if (cause instanceof SluiceError) return cause;
+  const error = asServiceError(cause);
+  const endpoint = endpointOf(containerUrl);
+  const reason = [error.statusCode, error.code ?? error.name].filter((part) => part !== undefined).join(' ');
+  const context = { endpoint, path, reason };
+  const fail = (code: ErrorCode, message: string): SluiceError => new SluiceError(code, message, { context, cause });
+  if (error.statusCode === 401 || error.statusCode === 403 || CREDENTIAL_ERRORS.has(error.name ?? '')) {
+    const message = `unauthorized: ${endpoint} refused ${path} (${reason}); check the identity or key and its role`;
+    return fail('storage_unauthorized', `${message} (${setting}, AZURE_STORAGE_CONNECTION_STRING)`);
+  }
+  if (error.statusCode === 404) {
+    return fail('configuration', `${endpoint} has no such container (${reason}); create it or change ${setting}`);
+  }
+  const detail = firstLine(error.message ?? String(cause));
+  return fail('storage_unavailable', `${endpoint} did not serve ${path} (${reason}): ${detail}; check ${setting}`);
+}
+
+/** Host with its port, also where it is the usual one, and the container: never the query, which may be a secret. */
+export function endpointOf(containerUrl: string): string {
+  const url = new URL(containerUrl);
+  const port = url.port === '' ? (url.protocol === 'http:' ? '80' : '443') : url.port;
+  return `${url.protocol}//${url.hostname}:${port}${url.pathname}`;
+}
+
+function asServiceError(error: unknown): ServiceError {
+  return typeof error === 'object' && error !== null ? error : {};
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').trim();
+}

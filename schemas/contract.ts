@@ -68,9 +68,17 @@ export interface GoldViewContract {
   readonly model: URL;
   readonly audits: readonly URL[];
   /** For each table it reads: SQL that turns changed rows (`changed`: old and new) into touched days. */
-  readonly reads: readonly { readonly table: string; readonly touchedDays: URL }[];
+  readonly reads: readonly GoldSource[];
   /** What the report draws: a measure by a label, for the latest day. */
   readonly draws: readonly GoldChart[];
+}
+
+export interface GoldSource {
+  readonly table: string;
+  readonly touchedDays: URL;
+  /** What the model needs of the table for a day: the partitions of that day and of so many days after it.
+   * Undefined: it needs the whole table. */
+  readonly window?: { readonly column: string; readonly daysAhead: number };
 }
 
 export interface GoldChart {

@@ -1,0 +1,21 @@
+/** A name as SQL text. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Names as an SQL list. */
+export function quotedList(names: readonly string[]): string {
+  return names.map(quoted).join(', ');
+}
+
+/**
+ * A statement whose `{placeholders}` are identifiers, which SQL takes no parameters for. Values never come this way.
+ * Throws where a placeholder has no text.
+ */
+export function filled(sql: string, parts: Readonly<Record<string, string>>): string {
+  return sql.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const part = parts[name];
+    if (part === undefined) throw new Error(`the statement has no text for {${name}}`);
+    return part;
+  });
+}

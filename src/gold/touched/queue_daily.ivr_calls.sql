@@ -1,0 +1,2 @@
+-- The changed calls' own days, old and new.
+SELECT DISTINCT start_date AS day FROM changed

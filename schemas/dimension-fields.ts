@@ -7,7 +7,7 @@ import { z } from 'zod';
  */
 export function whole(low: number, high: number) {
   return z
-    .union([z.int(), z.bigint(), z.string().regex(/^-?\d{1,16}$/)])
+    .custom<number | bigint | string>(isWhole, { error: 'must be a whole number', abort: true })
     .transform(Number)
     .refine((value) => value >= low && value <= high, { error: `must be a whole number ${low}..${high}` })
     .meta({ type: 'integer', minimum: low, maximum: high });
@@ -27,4 +27,9 @@ export function instant() {
     .string()
     .regex(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)$/)
     .nullable();
+}
+
+function isWhole(value: unknown): boolean {
+  if (typeof value === 'string') return /^-?\d{1,16}$/.test(value);
+  return typeof value === 'bigint' || Number.isSafeInteger(value);
 }

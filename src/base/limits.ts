@@ -14,7 +14,9 @@ export const LIMITS = {
   /** Credit given and nothing received for this long: the service is stuck. */
   receiveStallMsMax: 60_000,
   /** One try of a management call or of opening a link. */
-  eventHubsAttemptMsMax: 10_000,
+  eventHubsAttemptMsMax: 8_000,
+  /** A question to Event Hubs with all its tries: by then the run has named the endpoint that is down. */
+  eventHubsAnswerMsMax: 18_000,
 } as const;
 
 export { KiB, MiB };

@@ -1,3 +1,10 @@
+import { Checkpoints } from './checkpoints.ts';
+import type { CheckpointObjects, CheckpointScope } from './checkpoints.ts';
+import { parseConnection } from './connection.ts';
+import { SdkEventSink } from './sdk-sink.ts';
+import { SdkEventSource } from './sdk-source.ts';
+import type { SourceOptions } from './sdk-source.ts';
+
 /**
  * Event Hubs as the engine sees it. A source tells what a hub and its partitions hold and hands over ranges of
  * events as columns, not as an object an event, so that a receiver can parse frames straight into them.
@@ -82,4 +89,42 @@ export interface OutgoingEvent {
   readonly body: Uint8Array;
   readonly partitionKey?: string;
   readonly properties?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** As SourceOptions, with the text of SLUICE_EVENTHUBS for the connection. */
+export type EventSourceOptions = Omit<SourceOptions, 'connection'> & { readonly connection: string };
+
+/** Checks the setting (`configuration`) and connects at the first question. */
+export function openEventSource(options: EventSourceOptions): EventSource {
+  return new SdkEventSource({ ...options, connection: parseConnection(options.connection) });
+}
+
+/** Checks the setting (`configuration`) and connects at the first send. */
+export function openEventSink(options: { readonly connection: string; readonly hub: string }): EventSink {
+  return new SdkEventSink({ hub: options.hub, connection: parseConnection(options.connection) });
+}
+
+/** Checks a value of SLUICE_EVENTHUBS (`configuration`) and tells where it leads. */
+export function eventHubsEndpoint(connection: string): { readonly host: string; readonly port: number } {
+  const { host, port } = parseConnection(connection);
+  return { host, port };
+}
+
+/** The checkpoints of one hub and consumer group, in the SDKs' layout. */
+export interface CheckpointStore {
+  /** Sequence number of the last event done with, by partition. */
+  read(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  write(checkpoints: readonly PartitionCheckpoint[], signal: AbortSignal): Promise<void>;
+}
+
+export interface PartitionCheckpoint {
+  readonly partitionId: string;
+  /** Of the last event done with; -1 where none was ever written. */
+  readonly sequenceNumber: number;
+  /** Opaque text of that event, `-1` where none was ever written. */
+  readonly offset: string;
+}
+
+export function openCheckpoints(objects: CheckpointObjects, scope: CheckpointScope): CheckpointStore {
+  return new Checkpoints(objects, scope);
 }

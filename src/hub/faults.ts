@@ -1,0 +1,68 @@
+import type { LinkError } from './strict-rhea.ts';
+
+export interface LinkMatch {
+  readonly hub?: string;
+  readonly partitionId?: string;
+  /** As the client sees it. */
+  readonly direction?: 'send' | 'receive';
+}
+
+/** What can go wrong with the service, for tests. Nothing of it can be reached over the wire. */
+export interface HubFaults {
+  /** Detaches the links of hubs that match, with a condition; gives their number. */
+  detachLinks(error: LinkError, match?: LinkMatch): number;
+  /** Ends all connections without a word; gives their number. */
+  dropSockets(): number;
+  /** The next sends are stored, and acknowledged only later. */
+  delayDispositions(count: number, delayMs: number): void;
+  /** The next sends are stored and never acknowledged. */
+  swallowDispositions(count: number): void;
+  /** The next sends are refused and not stored; server-busy unless said otherwise. */
+  rejectSends(count: number, error?: LinkError): void;
+  pauseDelivery(): void;
+  resumeDelivery(): void;
+  /** The events up to this number, itself included, are no longer retained. */
+  expireEvents(hub: string, partitionId: string, lastSequenceNumber: number): void;
+  /** Deletes the hub and creates it anew; links to it are detached as the service does. */
+  recreateHub(hub: string): void;
+}
+
+/** What the next sends will meet; the publisher takes from it. */
+export class SendFaults {
+  isDeliveryPaused = false;
+  #rejects = 0;
+  #rejectError: LinkError | undefined;
+  #swallows = 0;
+  #delays = 0;
+  #delayMs = 0;
+
+  rejectNext(count: number, error: LinkError): void {
+    this.#rejects = count;
+    this.#rejectError = error;
+  }
+
+  swallowNext(count: number): void {
+    this.#swallows = count;
+  }
+
+  delayNext(count: number, delayMs: number): void {
+    this.#delays = count;
+    this.#delayMs = delayMs;
+  }
+
+  takeReject(): LinkError | undefined {
+    if (this.#rejects === 0) return undefined;
+    this.#rejects--;
+    return this.#rejectError;
+  }
+
+  takeDisposition(): { readonly kind: 'send' | 'swallow' } | { readonly kind: 'delay'; readonly delayMs: number } {
+    if (this.#swallows > 0) {
+      this.#swallows--;
+      return { kind: 'swallow' };
+    }
+    if (this.#delays === 0) return { kind: 'send' };
+    this.#delays--;
+    return { kind: 'delay', delayMs: this.#delayMs };
+  }
+}

@@ -1,0 +1,78 @@
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { SluiceError } from '../base/errors.ts';
+import { HUB_LIMITS } from './limits.ts';
+
+export interface Listener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+type Make = () => Server;
+
+/** localhost is 127.0.0.1 to some clients and ::1 to others, so both listen on one port. */
+export async function listenOnLocalhost(port: number, purpose: string, make: Make): Promise<Listener> {
+  for (let attempt = 1; ; attempt++) {
+    const ipv4 = await listen(make(), port, '127.0.0.1', purpose);
+    const bound = portOf(ipv4);
+    try {
+      const ipv6 = await listen(make(), bound, '::1', purpose);
+      return { port: bound, close: async () => void (await Promise.all([close(ipv4), close(ipv6)])) };
+    } catch (error) {
+      const isTaken = error instanceof SluiceError;
+      if (!isTaken) return { port: bound, close: () => close(ipv4) };
+      await close(ipv4);
+      if (port !== 0 || attempt >= HUB_LIMITS.freePortAttemptsMax) throw error;
+    }
+  }
+}
+
+export function makeAmqpServer(accept: (socket: Socket) => void): Make {
+  return () => createTcpServer(accept);
+}
+
+export function makeTlsServer(certificate: { cert: string; key: string }, accept: (socket: Socket) => void): Make {
+  return () => createTlsServer(certificate, accept);
+}
+
+/** `GET /health`, as Microsoft's emulator answers it. */
+export function makeHealthServer(): Make {
+  return () =>
+    createHttpServer((request, response) => {
+      const isHealth = request.method === 'GET' && request.url?.split('?')[0] === '/health';
+      response.writeHead(isHealth ? 200 : 404, { 'content-type': 'application/json' });
+      response.end(isHealth ? '{"status":"healthy","message":"Service is healthy."}' : '{"status":"not found"}');
+    });
+}
+
+function listen(server: Server, port: number, host: string, purpose: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
+      reject(isTaken ? portInUse(port, host, purpose, error) : error);
+    });
+    server.listen({ port, host, ipv6Only: host === '::1' }, () => resolve(server));
+  });
+}
+
+function portInUse(port: number, host: string, purpose: string, cause: NodeJS.ErrnoException): SluiceError {
+  const why = cause.code === 'EACCES' ? 'this user may not listen on it' : 'another process listens on it';
+  return new SluiceError(
+    'port_in_use',
+    `port ${port} (${purpose}) cannot be used on ${host}: ${why}; give another one, or 0 for any free one`,
+    { context: { port, host }, cause },
+  );
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    if ('closeAllConnections' in server) (server as { closeAllConnections(): void }).closeAllConnections();
+  });
+}

@@ -1,5 +1,17 @@
 import type { TableContract } from '../../schemas/contract.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Database } from '../duckdb/duckdb.ts';
+import type { Scratch } from '../storage/scratch.ts';
 import type { ObjectStore } from '../storage/storage.ts';
+import * as changes from './changes.ts';
+import * as commits from './commit.ts';
+import * as creation from './create-table.ts';
+import * as dataFiles from './data-files.ts';
+import * as checkpoints from './log-checkpoint.ts';
+import type { MetadataAction, ProtocolAction } from './log-entry.ts';
+import * as relations from './relation.ts';
+import * as snapshots from './snapshot.ts';
 
 /**
  * Plain Delta tables (protocol reader 1, writer 2) over an ObjectStore.
@@ -34,6 +46,9 @@ export interface Snapshot {
   readonly files: ReadonlyMap<string, DataFile>;
   /** appId → version of the last `txn`. */
   readonly transactions: ReadonlyMap<string, number>;
+  /** As the log has it. */
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
 }
 
 export interface TransactionStep {
@@ -67,3 +82,121 @@ export type CommitResult =
 
 /** transaction: an appId's version is not the expected one; files: a file we build on changed; fenced: a greater lease. */
 export type Conflict = 'transaction' | 'files' | 'fenced';
+
+/** What a commit needs from the run it belongs to. */
+export interface CommitContext {
+  readonly clock: Clock;
+  /** Spreads writers that collided; default Math.random. */
+  readonly random?: () => number;
+  readonly runId: string;
+  readonly log?: Log;
+}
+
+/**
+ * The table at its latest version, or at the one asked for; undefined where there is no table. Needs no DuckDB.
+ * Throws `table_corrupt` where the log lacks entries, `table_unsupported` where it may not be read.
+ */
+export function readSnapshot(
+  location: TableLocation,
+  signal: AbortSignal,
+  options: { readonly version?: number } = {},
+): Promise<Snapshot | undefined> {
+  return snapshots.readSnapshot(location, signal, options);
+}
+
+/**
+ * Opens the table, or creates it (version 0; it doesn't matter who wins that race). `configuration` is added to the
+ * contract's properties when the table is created, and not compared with those of a table that is there.
+ * Throws `table_conflict` where its columns or partition are not the contract's, `table_unsupported` where another
+ * writer raised the protocol.
+ */
+export function ensureTable(
+  location: TableLocation,
+  contract: TableContract,
+  options: { readonly configuration?: Readonly<Record<string, string>>; readonly context: CommitContext },
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  return creation.ensureTable(location, contract, options, signal);
+}
+
+/**
+ * Lands the change as the next version, or says why it cannot: then nothing of it is in the table, and the snapshot
+ * is the newest. Lost races are retried where nothing the change builds on has moved since `base`; a reply that was
+ * lost is settled by reading the entry back.
+ * Throws `table_conflict` where another writer changed the metadata, `table_unsupported` where it raised the protocol.
+ */
+export function commit(
+  location: TableLocation,
+  base: Snapshot,
+  change: Change,
+  context: CommitContext,
+  signal: AbortSignal,
+): Promise<CommitResult> {
+  return commits.commit(location, base, change, context, signal);
+}
+
+/**
+ * The files that changed rows between two versions: `fromVersion` is exclusive (-1: from the start), `toVersion`
+ * inclusive. Only what was committed with `dataChange` counts, so a file that a compaction has replaced since is
+ * still in `added` under its own name. The rows of `added` less the rows of `removed` are what changed: a file that
+ * came and went in between is in neither, and one that went and came back is in neither.
+ * Throws `table_corrupt`, naming `rebuild`, where entries of the log are gone.
+ */
+export function changesBetween(
+  location: TableLocation,
+  fromVersion: number,
+  toVersion: number,
+  signal: AbortSignal,
+): Promise<FileChanges> {
+  return changes.changesBetween(location, fromVersion, toVersion, signal);
+}
+
+export interface FileChanges {
+  readonly added: DataFile[];
+  readonly removed: DataFile[];
+}
+
+/**
+ * Writes the rows of a relation (a table or view of `database`, read once a partition value, in its order) as data
+ * files of the table, one a partition value, and uploads them. Nobody refers to them until they are committed. None
+ * for an empty relation. Throws `internal` where a column is missing or of another type than the contract's.
+ */
+export function writeFiles(
+  database: Database,
+  location: TableLocation,
+  contract: TableContract,
+  relation: string,
+  scratch: Scratch,
+  signal: AbortSignal,
+): Promise<DataFile[]> {
+  return dataFiles.writeFiles(database, location, contract, relation, scratch, signal);
+}
+
+/**
+ * Makes `name` (`view` or `schema.view`) a view over exactly these files, with the contract's columns in order and
+ * type; partition columns come from the log and never from a path. The files are fetched through `scratch` and must
+ * stay there while the view is read. Throws `table_corrupt` where a file is gone.
+ */
+export function defineRelation(
+  database: Database,
+  name: string,
+  location: TableLocation,
+  contract: TableContract,
+  files: Iterable<DataFile>,
+  scratch: Scratch,
+  signal: AbortSignal,
+): Promise<void> {
+  return relations.defineRelation(database, name, location, contract, files, scratch, signal);
+}
+
+/**
+ * Writes the log checkpoint of a version (default: the latest) from a full replay, reads it back, and only then points
+ * `_last_checkpoint` to it. A commit does this by itself now and then.
+ */
+export function writeLogCheckpoint(
+  location: TableLocation,
+  options: { readonly version?: number; readonly nowMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  return checkpoints.writeLogCheckpoint(location, options, signal);
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { SluiceError } from '../base/errors.ts';
+import * as sources from './column-source.ts';
 
 /**
  * DuckDB as the engine's SQL and Parquet machine: one instance a process, within named limits, always in UTC.
@@ -19,12 +20,20 @@ export type Parameters = Readonly<Record<string, string | number | bigint | bool
 export interface Database {
   /** Runs one or more statements; only the last may have parameters. */
   run(sql: string, parameters?: Parameters): Promise<void>;
-  /** Rows as objects: BIGINT as bigint, DATE and TIMESTAMPTZ as text (UTC), DECIMAL as text. */
-  rows<Row extends Record<string, unknown> = Record<string, unknown>>(sql: string, parameters?: Parameters): Promise<Row[]>;
+  /**
+   * Rows as objects: BIGINT as bigint, DATE and TIMESTAMPTZ as text (UTC), DECIMAL as text, MAP as Map, BLOB as bytes.
+   * The driver drops a byte-order mark from the head of a text: where it matters, select `'|' || x` and cut.
+   */
+  rows<Row extends Record<string, unknown> = Record<string, unknown>>(
+    sql: string,
+    parameters?: Parameters,
+  ): Promise<Row[]>;
   /** A second connection to the same instance: it sees its tables and views, but not its temporary ones. */
   connect(): Promise<Database>;
   /** The driver's own connection, for table functions and appenders in src/duckdb and src/delta. */
   readonly connection: DuckDBConnection;
+  /** Stops the statement that runs on this connection: it rejects. A process that exits during a statement hangs. */
+  interrupt(): void;
   close(): void;
 }
 
@@ -38,6 +47,44 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     preserve_insertion_order: 'true',
   });
   return connect(driver, instance, true);
+}
+
+export type ColumnKind = 'text' | 'integer' | 'long' | 'timestamp';
+
+export interface SourceColumn {
+  readonly name: string;
+  readonly kind: ColumnKind;
+}
+
+/** Value i is `bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i])`, null where `nulls?.[i] === 1`. */
+export interface TextColumn {
+  readonly bytes: Uint8Array;
+  readonly ends: Uint32Array;
+  readonly nulls?: Uint8Array;
+}
+
+/** `count` rows; the arrays may be longer. Timestamps are microseconds since 1970-01-01T00:00:00Z. */
+export interface ColumnRows {
+  readonly count: number;
+  readonly columns: readonly (BigInt64Array | Int32Array | TextColumn)[];
+}
+
+/** Rows in memory of this process that SQL reads as `name(id)`, as often as it likes, in their order. */
+export interface HeldRows {
+  hold(groups: readonly ColumnRows[]): bigint;
+  release(id: bigint): void;
+}
+
+/**
+ * Makes `name` a table function of the instance that streams rows out of typed arrays, without a table between.
+ * Texts that are no UTF-8 get replacement characters. Only one function of a name can be defined.
+ */
+export function defineColumnSource(
+  database: Database,
+  name: string,
+  columns: readonly SourceColumn[],
+): Promise<HeldRows> {
+  return sources.defineColumnSource(database, name, columns);
 }
 
 /** The text of a `.sql` file that stands beside the module: `sqlFile(new URL('models/x.sql', import.meta.url))`. */
@@ -60,6 +107,7 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
       return reader.getRowObjects().map((row) => plain(driver, row)) as Row[];
     },
     connect: () => connect(driver, instance, false),
+    interrupt: () => connection.interrupt(),
     close() {
       connection.closeSync();
       if (owner) instance.closeSync();
@@ -90,6 +138,10 @@ function plain(driver: Driver, row: Record<string, DuckDBValue>): Record<string,
 
 function plainValue(driver: Driver, value: DuckDBValue): unknown {
   if (value instanceof driver.DuckDBListValue) return value.items.map((item) => plainValue(driver, item));
+  if (value instanceof driver.DuckDBArrayValue) return value.items.map((item) => plainValue(driver, item));
+  if (value instanceof driver.DuckDBMapValue) {
+    return new Map(value.entries.map(({ key, value: item }) => [plainValue(driver, key), plainValue(driver, item)]));
+  }
   if (value instanceof driver.DuckDBStructValue) return plain(driver, value.entries as Record<string, DuckDBValue>);
   if (value instanceof driver.DuckDBBlobValue) return value.bytes;
   if (typeof value === 'object' && value !== null) return value.toString();

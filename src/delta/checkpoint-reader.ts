@@ -1,0 +1,85 @@
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { parquetMetadata, parquetReadObjects, parquetSchema, type Compressors } from 'hyparquet';
+import type { TableLocation } from './delta.ts';
+import type { Action } from './log-entry.ts';
+import { lastCheckpointPath } from './log-path.ts';
+
+/** Read without DuckDB, so that a run with nothing new need not load it. Snappy is hyparquet's own. */
+const COMPRESSORS: Compressors = {
+  GZIP: (input) => gunzipSync(input),
+  ZSTD: (input) => zstdDecompressSync(input),
+  BROTLI: (input) => brotliDecompressSync(input),
+};
+
+/** What `_last_checkpoint` points to; undefined where it is missing or cannot be read. */
+export async function readPointer(location: TableLocation, signal: AbortSignal): Promise<number | undefined> {
+  const data = await location.store.read(lastCheckpointPath(location), signal);
+  if (data === undefined) return undefined;
+  try {
+    const { version } = JSON.parse(new TextDecoder().decode(data)) as { version?: unknown };
+    return Number.isSafeInteger(version) ? (version as number) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The actions of a checkpoint's files; undefined where one is missing or no such file. */
+export async function readCheckpoint(
+  location: TableLocation,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<Action[] | undefined> {
+  const actions: Action[] = [];
+  for (const path of paths) {
+    const data = await location.store.read(path, signal);
+    const found = data === undefined ? undefined : await decodeCheckpoint(data);
+    if (found === undefined) return undefined;
+    actions.push(...found);
+  }
+  return actions;
+}
+
+/** Undefined for bytes that are no checkpoint: readers then go back to an older one. */
+export async function decodeCheckpoint(data: Uint8Array): Promise<Action[] | undefined> {
+  const file = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer;
+  try {
+    const metadata = parquetMetadata(file);
+    const columns = parquetSchema(metadata)
+      .children.map(({ element }) => element.name)
+      .filter((name) => name in PROOF);
+    const rows = await parquetReadObjects({ file, metadata, columns, compressors: COMPRESSORS });
+    const actions = rows.map((row) => actionOf(row));
+    const complete = actions.some(({ protocol }) => protocol) && actions.some(({ metaData }) => metaData);
+    return complete ? actions : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Which member proves that a struct is there: some readers give null structs as structs of nulls. */
+const PROOF = { protocol: 'minReaderVersion', metaData: 'id', txn: 'appId', add: 'path', remove: 'path' } as const;
+
+function actionOf(row: Record<string, unknown>): Action {
+  for (const [name, proof] of Object.entries(PROOF)) {
+    const struct = row[name];
+    if (typeof struct !== 'object' || struct === null) continue;
+    const members = withoutNulls(struct as Record<string, unknown>);
+    if (members[proof] !== undefined) return { [name]: completed(name, members) } as Action;
+  }
+  return {};
+}
+
+/** Maps that are absent are empty ones; and protocol lists that a checkpoint fills with nothing are absent. */
+function completed(name: string, members: Record<string, unknown>): Record<string, unknown> {
+  if (name === 'metaData') return { partitionColumns: [], configuration: {}, ...members };
+  if (name === 'add') return { partitionValues: {}, ...members };
+  return members;
+}
+
+/** Numbers of the log are below 2^53. Null values of maps (a null partition) stay. */
+function withoutNulls(struct: Record<string, unknown>): Record<string, unknown> {
+  const members = Object.entries(struct)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value] as const);
+  return Object.fromEntries(members);
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { assert } from '../base/assert.ts';
+import { backoffDelayMs, DEFAULT_BACKOFF } from '../base/backoff.ts';
+import { isAbort, SluiceError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { FENCE, findConflict } from './conflict.ts';
+import type { Change, CommitContext, CommitResult, DataFile, Snapshot, TableLocation } from './delta.ts';
+import { writeLogCheckpoint } from './log-checkpoint.ts';
+import { encodeEntry, type Action, type AddAction, type RemoveAction } from './log-entry.ts';
+import { putEntry } from './put-entry.ts';
+import { advance } from './snapshot.ts';
+import { applyActions, checkWritable, snapshotOf, stateOf } from './table-state.ts';
+
+/** Readers replay every entry after the last log checkpoint. */
+const CHECKPOINT_EVERY_VERSIONS = 20;
+
+/** See the door. */
+export async function commit(
+  location: TableLocation,
+  base: Snapshot,
+  change: Change,
+  context: CommitContext,
+  signal: AbortSignal,
+): Promise<CommitResult> {
+  checkChange(location, base, change);
+  const txnId = randomUUID();
+  const winners: Action[] = [];
+  let snapshot = base;
+  for (let attempt = 0; attempt < LIMITS.commitAttemptsMax; attempt++) {
+    // Also before the first try: the protocol is the newest one, and no entry is put into a hole of a cleaned log.
+    const newer = await advance(location, snapshot, signal);
+    snapshot = newer.snapshot;
+    winners.push(...newer.actions);
+    checkWritable(snapshot.protocol, tableName(location));
+    const reason = findConflict(snapshot, winners, change, tableName(location));
+    if (reason !== undefined) return { kind: 'conflicted', reason, snapshot };
+
+    const actions = actionsOf(snapshot, change, txnId, context);
+    const version = snapshot.version + 1;
+    const outcome = await putEntry(location, version, encodeEntry(actions), txnId, context, signal);
+    if (outcome === 'won') return committed(location, snapshot, version, actions, context, signal);
+    const delayMs = backoffDelayMs(attempt, DEFAULT_BACKOFF, context.random ?? Math.random);
+    await context.clock.sleep(delayMs, signal);
+  }
+  const message = `${tableName(location)}: other writers won ${LIMITS.commitAttemptsMax} commits in a row; run again`;
+  throw new SluiceError('table_conflict', message, { context: { table: location.root } });
+}
+
+async function committed(
+  location: TableLocation,
+  snapshot: Snapshot,
+  version: number,
+  actions: readonly Action[],
+  context: CommitContext,
+  signal: AbortSignal,
+): Promise<CommitResult> {
+  const state = stateOf(snapshot);
+  applyActions(state, version, actions);
+  if (version % CHECKPOINT_EVERY_VERSIONS === 0) await tryCheckpoint(location, version, context, signal);
+  return { kind: 'committed', snapshot: snapshotOf(state, location) };
+}
+
+/** A log checkpoint only spares readers work: the commit stands without. */
+async function tryCheckpoint(
+  location: TableLocation,
+  version: number,
+  context: CommitContext,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await writeLogCheckpoint(location, { version, nowMs: context.clock.nowMs() }, signal);
+  } catch (error) {
+    if (isAbort(error)) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    context.log?.warn('log checkpoint not written', { table: location.root, version, reason });
+  }
+}
+
+function checkChange(location: TableLocation, base: Snapshot, change: Change): void {
+  const { add = [], remove = [], transactions = [], dataChange = true } = change;
+  const appIds = transactions.map(({ appId }) => appId);
+  assert(new Set(appIds).size === appIds.length, `one txn an appId in a commit to ${location.root}`);
+  assert(!appIds.includes(FENCE), `the fence of ${location.root} is moved by the commit itself`);
+  const appendOnly = base.configuration['delta.appendOnly'] === 'true';
+  assert(!(appendOnly && dataChange && remove.length > 0), `${location.root} is append-only, no row of it is removed`);
+  for (const { path, partitionValues } of add) {
+    const named = base.contract.partitionColumns.every((column) => partitionValues[column] !== undefined);
+    assert(named, `${path} of ${location.root} has a value for each partition column`);
+  }
+}
+
+function actionsOf(snapshot: Snapshot, change: Change, txnId: string, context: CommitContext): Action[] {
+  const nowMs = context.clock.nowMs();
+  const { add = [], remove = [], transactions = [], dataChange = true } = change;
+  const actions: Action[] = [{ commitInfo: commitInfoOf(snapshot, change, txnId, context.runId, nowMs) }];
+  if (change.configuration !== undefined) {
+    actions.push({ metaData: { ...snapshot.metadata, configuration: change.configuration } });
+  }
+  for (const { appId, next } of transactions) actions.push({ txn: { appId, version: next, lastUpdated: nowMs } });
+  if (change.fence !== undefined) actions.push({ txn: { appId: FENCE, version: change.fence, lastUpdated: nowMs } });
+  for (const file of remove) actions.push({ remove: removeOf(file, dataChange, nowMs) });
+  for (const file of add) actions.push({ add: addOf(file, dataChange) });
+  return actions;
+}
+
+function commitInfoOf(snapshot: Snapshot, change: Change, txnId: string, runId: string, nowMs: number) {
+  return {
+    timestamp: nowMs,
+    operation: change.operation,
+    operationParameters: { ...change.parameters, runId },
+    readVersion: snapshot.version,
+    isBlindAppend: (change.remove ?? []).length === 0 && change.reads === undefined,
+    engineInfo: 'sluice',
+    txnId,
+  };
+}
+
+function addOf(file: DataFile, dataChange: boolean): AddAction {
+  return {
+    path: file.path,
+    partitionValues: file.partitionValues,
+    size: file.sizeBytes,
+    modificationTime: file.modifiedAtMs,
+    dataChange,
+    ...(file.statistics === undefined ? {} : { stats: file.statistics }),
+  };
+}
+
+function removeOf(file: DataFile, dataChange: boolean, nowMs: number): RemoveAction {
+  return {
+    path: file.path,
+    deletionTimestamp: nowMs,
+    dataChange,
+    extendedFileMetadata: true,
+    partitionValues: file.partitionValues,
+    size: file.sizeBytes,
+  };
+}
+
+function tableName(location: TableLocation): string {
+  return `${location.store.url}/${location.root}`;
+}

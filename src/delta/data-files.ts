@@ -1,0 +1,160 @@
+import { rm, stat } from 'node:fs/promises';
+import type { TableContract } from '../../schemas/contract.ts';
+import { present } from '../base/assert.ts';
+import { SluiceError } from '../base/errors.ts';
+import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import type { Scratch } from '../storage/scratch.ts';
+import type { DataFile, TableLocation } from './delta.ts';
+import { encodedPath, newFilePath, type PartitionValues } from './partition-path.ts';
+import { quotedName, quotedPath } from './sql-text.ts';
+import { statisticsText, type ColumnStatistics } from './statistics.ts';
+import { dataColumns, duckdbType } from './table-schema.ts';
+
+const STRING_BOUNDS = sqlFile(new URL('string-bounds.sql', import.meta.url));
+
+/** Uploads running beside the writing of the next file. */
+const UPLOADS_AT_ONCE = 4;
+
+/** See the door. */
+export async function writeFiles(
+  database: Database,
+  location: TableLocation,
+  contract: TableContract,
+  relation: string,
+  scratch: Scratch,
+  signal: AbortSignal,
+): Promise<DataFile[]> {
+  await checkColumns(database, location, contract, relation);
+  const partitions = await partitionsOf(database, contract, relation);
+  const uploads: Promise<DataFile>[] = [];
+  try {
+    for (const values of partitions) {
+      signal.throwIfAborted();
+      const written = await writeFile(database, contract, relation, values, scratch.newFile('.parquet'));
+      if (written === undefined) continue;
+      const upload = uploadFile(location, contract, written, signal);
+      // Awaited in order below; until then a failure must not count as unhandled.
+      upload.catch(() => {});
+      uploads.push(upload);
+      await uploads.at(-UPLOADS_AT_ONCE);
+    }
+    return await Promise.all(uploads);
+  } finally {
+    await Promise.allSettled(uploads);
+  }
+}
+
+interface WrittenFile {
+  readonly localFile: string;
+  readonly values: PartitionValues;
+  readonly statistics: string;
+}
+
+/** DuckDB would write a column of another type without a word, and readers would find the file and the log at odds. */
+async function checkColumns(
+  database: Database,
+  location: TableLocation,
+  contract: TableContract,
+  relation: string,
+): Promise<void> {
+  const rows = await database.rows<{ column_name: string; column_type: string }>(`DESCRIBE ${quotedPath(relation)}`);
+  const found = new Map(rows.map((row) => [row.column_name, row.column_type]));
+  const wrong = contract.columns
+    .filter(({ name, type }) => found.get(name) !== duckdbType(type))
+    .map(({ name, type }) => `${name} is ${found.get(name) ?? 'absent'}, not ${duckdbType(type)}`);
+  if (wrong.length === 0) return;
+  const message = `rows for ${location.root} differ from its contract: ${wrong.join('; ')}`;
+  throw new SluiceError('internal', message, { context: { table: location.root } });
+}
+
+async function partitionsOf(database: Database, contract: TableContract, relation: string): Promise<PartitionValues[]> {
+  if (contract.partitionColumns.length === 0) return [{}];
+  const names = contract.partitionColumns.map(quotedName);
+  const texts = names.map((name) => `CAST(${name} AS VARCHAR) AS ${name}`).join(', ');
+  const sql = `SELECT DISTINCT ${texts} FROM ${quotedPath(relation)} ORDER BY ALL`;
+  return database.rows<Record<string, string | null>>(sql);
+}
+
+/** Undefined where there is no row. */
+async function writeFile(
+  database: Database,
+  contract: TableContract,
+  relation: string,
+  values: PartitionValues,
+  localFile: string,
+): Promise<WrittenFile | undefined> {
+  const typeOf = new Map(contract.columns.map(({ name, type }) => [name, duckdbType(type)]));
+  const conditions = contract.partitionColumns.map(
+    (column, index) => `${quotedName(column)} IS NOT DISTINCT FROM CAST($value${index} AS ${typeOf.get(column)})`,
+  );
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  const columns = dataColumns(contract).map(({ name }) => quotedName(name));
+  const query = `SELECT ${columns.join(', ')} FROM ${quotedPath(relation)}${where}`;
+  const parameters = Object.fromEntries(
+    contract.partitionColumns.map((column, index) => [`value${index}`, values[column] ?? null] as const),
+  );
+  const rows = await database.rows<CopyResult>(
+    `COPY (${query}) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS)`,
+    { ...parameters, file: localFile },
+  );
+  // No row at all writes no statistics in some versions, and a file of no rows in others.
+  const [result] = rows;
+  if (result === undefined || result.count === 0n) {
+    await rm(localFile, { force: true });
+    return undefined;
+  }
+  const found = await columnStatistics(database, result, localFile);
+  return { localFile, values, statistics: statisticsText(contract, result.count, found) };
+}
+
+interface CopyResult extends Record<string, unknown> {
+  readonly count: bigint;
+  readonly column_statistics: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}
+
+async function columnStatistics(
+  database: Database,
+  result: CopyResult,
+  localFile: string,
+): Promise<Map<string, ColumnStatistics>> {
+  const texts = await database.rows<{ name: string; least: string | null; greatest: string | null }>(STRING_BOUNDS, {
+    file: localFile,
+  });
+  const textBounds = new Map(texts.map((row) => [row.name, row]));
+  const columns = new Map<string, ColumnStatistics>();
+  for (const [quoted, values] of result.column_statistics) {
+    const name = quoted.slice(1, -1).replaceAll('""', '"');
+    const text = textBounds.get(name);
+    columns.set(name, {
+      least: text === undefined ? values.get('min') : text.least?.slice(1),
+      greatest: text === undefined ? values.get('max') : text.greatest?.slice(1),
+      nullCount: values.get('null_count'),
+      hasNaN: values.get('has_nan') === 'true',
+    });
+  }
+  return columns;
+}
+
+async function uploadFile(
+  location: TableLocation,
+  contract: TableContract,
+  { localFile, values, statistics }: WrittenFile,
+  signal: AbortSignal,
+): Promise<DataFile> {
+  try {
+    const found = await stat(localFile);
+    const path = newFilePath(contract, values);
+    await location.store.upload(`${location.root}/${path}`, localFile, signal);
+    return {
+      path: encodedPath(path),
+      partitionValues: Object.fromEntries(
+        contract.partitionColumns.map((column) => [column, present(values, 'partition values')[column] ?? null]),
+      ),
+      sizeBytes: found.size,
+      modifiedAtMs: Math.floor(found.mtimeMs),
+      statistics,
+    };
+  } finally {
+    await rm(localFile, { force: true });
+  }
+}

@@ -1,0 +1,89 @@
+import type { ColumnType, TableContract } from '../../schemas/contract.ts';
+import { SluiceError } from '../base/errors.ts';
+import type { Database } from '../duckdb/duckdb.ts';
+import type { Scratch } from '../storage/scratch.ts';
+import type { DataFile, TableLocation } from './delta.ts';
+import { quotedName, quotedPath, quotedText } from './sql-text.ts';
+import { duckdbType } from './table-schema.ts';
+import { decodedPath } from './table-state.ts';
+
+/** Files fetched at the same time. */
+const FETCHES_AT_ONCE = 8;
+
+/** See the door. */
+export async function defineRelation(
+  database: Database,
+  name: string,
+  location: TableLocation,
+  contract: TableContract,
+  files: Iterable<DataFile>,
+  scratch: Scratch,
+  signal: AbortSignal,
+): Promise<void> {
+  const local = await fetchAll(location, [...files], scratch, signal);
+  const schema = name.split('.').slice(0, -1).join('.');
+  if (schema !== '') await database.run(`CREATE SCHEMA IF NOT EXISTS ${quotedPath(schema)}`);
+  const query = local.length === 0 ? emptyQuery(contract) : filesQuery(contract, local);
+  await database.run(`CREATE OR REPLACE VIEW ${quotedPath(name)} AS ${query}`);
+}
+
+interface LocalFile {
+  readonly localFile: string;
+  readonly values: DataFile['partitionValues'];
+}
+
+async function fetchAll(
+  location: TableLocation,
+  files: readonly DataFile[],
+  scratch: Scratch,
+  signal: AbortSignal,
+): Promise<LocalFile[]> {
+  const local: LocalFile[] = [];
+  for (let start = 0; start < files.length; start += FETCHES_AT_ONCE) {
+    const fetched = files.slice(start, start + FETCHES_AT_ONCE).map(async (file) => ({
+      localFile: await scratch.fetch(location.store, objectPath(location, file), signal),
+      values: file.partitionValues,
+    }));
+    local.push(...(await Promise.all(fetched)));
+  }
+  return local;
+}
+
+/** Only files below the table's root: an absolute path is a clone's, whose files belong to another table. */
+function objectPath(location: TableLocation, file: DataFile): string {
+  if (/^([a-z][a-z0-9+.-]*:|\/)/i.test(file.path)) {
+    const message = `${location.root} refers to ${file.path}, a file outside the table, which Sluice does not read`;
+    throw new SluiceError('table_unsupported', message, { context: { table: location.root, path: file.path } });
+  }
+  return `${location.root}/${decodedPath(file.path)}`;
+}
+
+function emptyQuery(contract: TableContract): string {
+  const columns = contract.columns.map(({ name, type }) => `CAST(NULL AS ${duckdbType(type)}) AS ${quotedName(name)}`);
+  return `SELECT ${columns.join(', ')} WHERE false`;
+}
+
+/**
+ * A partition value is looked up by the file's name: DuckDB works that out before it reads, so a filter on the
+ * partition column leaves files out. Columns are matched by name, and cast: other writers may order and store them
+ * otherwise.
+ */
+function filesQuery(contract: TableContract, files: readonly LocalFile[]): string {
+  const columns = contract.columns.map(({ name, type }) => {
+    const partition = contract.partitionColumns.includes(name);
+    const value = partition ? partitionValue(name, type, files) : `CAST(${quotedName(name)} AS ${duckdbType(type)})`;
+    return `${value} AS ${quotedName(name)}`;
+  });
+  const list = files.map(({ localFile }) => quotedText(localFile)).join(', ');
+  const options = 'union_by_name = true, hive_partitioning = false, filename = true';
+  return `SELECT ${columns.join(', ')} FROM read_parquet([${list}], ${options})`;
+}
+
+function partitionValue(name: string, type: ColumnType, files: readonly LocalFile[]): string {
+  const names = files.map(({ localFile }) => quotedText(localFile)).join(', ');
+  const values = files.map(({ values: found }) => {
+    const value = found[name];
+    return value === null || value === undefined || value === '' ? 'NULL' : quotedText(value);
+  });
+  return `CAST(map([${names}], [${values.join(', ')}]::VARCHAR[])[filename] AS ${duckdbType(type)})`;
+}

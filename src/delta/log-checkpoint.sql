@@ -5,9 +5,18 @@ COPY (
     format = 'newline_delimited',
     columns = {
       txn: 'STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)',
-      "add": 'STRUCT(path VARCHAR, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT, modificationTime BIGINT, dataChange BOOLEAN, stats VARCHAR)',
-      remove: 'STRUCT(path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN, extendedFileMetadata BOOLEAN, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT)',
-      metaData: 'STRUCT(id VARCHAR, name VARCHAR, description VARCHAR, format STRUCT(provider VARCHAR, options MAP(VARCHAR, VARCHAR)), schemaString VARCHAR, partitionColumns VARCHAR[], configuration MAP(VARCHAR, VARCHAR), createdTime BIGINT)',
+      "add": 'STRUCT(
+        path VARCHAR, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT, modificationTime BIGINT,
+        dataChange BOOLEAN, stats VARCHAR
+      )',
+      remove: 'STRUCT(
+        path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN, extendedFileMetadata BOOLEAN,
+        partitionValues MAP(VARCHAR, VARCHAR), size BIGINT
+      )',
+      metaData: 'STRUCT(
+        id VARCHAR, name VARCHAR, description VARCHAR, format STRUCT(provider VARCHAR, options MAP(VARCHAR, VARCHAR)),
+        schemaString VARCHAR, partitionColumns VARCHAR[], configuration MAP(VARCHAR, VARCHAR), createdTime BIGINT
+      )',
       protocol: 'STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER)'
     }
   )

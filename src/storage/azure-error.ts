@@ -30,7 +30,7 @@ export function isTaken(error: unknown): boolean {
 /** True where the identity is known but may not do this one thing: a wrong key is another matter. */
 export function lacksPermission(error: unknown): boolean {
   const { statusCode, code } = asServiceError(error);
-  return statusCode === 403 && (code?.startsWith('Authorization') ?? false);
+  return statusCode === 403 && /^Authorization\w+Mismatch$/.test(code ?? '');
 }
 
 /** The error in our words: which endpoint with its port, what it refused, and which setting to look at. */

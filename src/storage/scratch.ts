@@ -36,7 +36,8 @@ const PATTERN = /[*?[\]{}]/;
 export async function openScratch(folder: string, bytesMax: number): Promise<Scratch> {
   const cache = new CopyCache(path.join(path.resolve(folder), 'copies'), bytesMax);
   await cache.open();
-  const newFiles = await mkdtemp(path.join(path.resolve(folder), 'new-'));
+  await removeLeftovers(path.resolve(folder));
+  const newFiles = await mkdtemp(path.join(path.resolve(folder), `new-${process.pid}-`));
   const scope = (): Scratch => {
     const pinned = new Set<string>();
     return {
@@ -169,6 +170,24 @@ class CopyCache {
     if (this.bytes <= this.#bytesMax) return;
     const message = `SLUICE_SCRATCH allows ${this.#bytesMax} bytes, but one step needs ${this.bytes} at once: raise it`;
     throw new SluiceError('configuration', message, { context: { bytesMax: this.#bytesMax, bytes: this.bytes } });
+  }
+}
+
+/** New files of processes that died. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = /^new-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    await rm(path.join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Not ours to signal, but there.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

@@ -81,7 +81,7 @@ export class Broker {
 
   /** Links whose token has expired are detached. */
   detachExpired(nowMs: number): void {
-    for (const link of [...this.#links.values()]) {
+    for (const link of this.#links.values()) {
       const claims = this.#connections.get(link.link.connection);
       if (claims?.allows(link.path, nowMs) === true) continue;
       this.#detach(link, unauthorized(link.kind === 'send' ? 'Send' : 'Listen', link.path));

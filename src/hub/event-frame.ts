@@ -14,11 +14,11 @@ const TRUE = 0x41;
 
 const HEAD = Buffer.from(
   [
-    '00000000' + '02' + '00' + '0000', // size, data offset, type, channel
-    '005314' + 'c0190b', // transfer, a list of eleven
-    '7000000000' + '7000000000', // handle, delivery-id
-    'a00400000000' + '43', // delivery-tag, message-format
-    '41' + '42' + '40' + '40' + '42' + '42' + '42', // settled, more, and what is never set
+    '0000000002000000', // size, data offset, type, channel
+    '005314c0190b', // transfer, a list of eleven
+    '70000000007000000000', // handle, delivery-id
+    'a0040000000043', // delivery-tag, message-format
+    '41424040424242', // settled, more, and what is never set
   ].join(''),
   'hex',
 );
@@ -75,11 +75,11 @@ export function buildEventFrames(events: EventSlices, place: EventPlace): Buffer
 }
 
 /** Makes a stored frame the next one of a link. */
-export function patchFrame(frame: Buffer, at: number, channel: number, handle: number, deliveryId: number): void {
-  frame.writeUInt16BE(channel, at + CHANNEL_AT);
-  frame.writeUInt32BE(handle, at + HANDLE_AT);
-  frame.writeUInt32BE(deliveryId >>> 0, at + DELIVERY_ID_AT);
-  frame.writeUInt32BE(deliveryId >>> 0, at + TAG_AT);
+export function patchFrame(frames: Buffer, start: number, channel: number, handle: number, deliveryId: number): void {
+  frames.writeUInt16BE(channel, start + CHANNEL_AT);
+  frames.writeUInt32BE(handle, start + HANDLE_AT);
+  frames.writeUInt32BE(deliveryId >>> 0, start + DELIVERY_ID_AT);
+  frames.writeUInt32BE(deliveryId >>> 0, start + TAG_AT);
 }
 
 /** A frame (with its head patched) cut into frames that a peer with a small frame size accepts. */

@@ -119,11 +119,13 @@ function connectionStrings(
   amqpPort: number | undefined,
   tlsPort: number | undefined,
 ): Pick<RunningHub, 'connectionString' | 'tlsConnectionString'> {
-  const text = (port: number): string =>
-    `Endpoint=sb://localhost:${port};SharedAccessKeyName=${KEY_NAME};SharedAccessKey=${KEY_VALUE};`;
-  const plain = amqpPort === undefined ? undefined : `${text(amqpPort)}UseDevelopmentEmulator=true;`;
-  const secure = tlsPort === undefined ? undefined : text(tlsPort);
+  const plain = amqpPort === undefined ? undefined : `${connectionString(amqpPort)}UseDevelopmentEmulator=true;`;
+  const secure = tlsPort === undefined ? undefined : connectionString(tlsPort);
   return { connectionString: plain ?? secure ?? '', tlsConnectionString: secure };
+}
+
+function connectionString(port: number): string {
+  return `Endpoint=sb://localhost:${port};SharedAccessKeyName=${KEY_NAME};SharedAccessKey=${KEY_VALUE};`;
 }
 
 async function maintain(

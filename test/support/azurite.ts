@@ -28,8 +28,12 @@ export async function startAzurite(): Promise<Azurite> {
   const blobUrl = `http://127.0.0.1:${port}/${ACCOUNT}`;
   return {
     blobUrl,
-    connectionString:
-      `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};` + `BlobEndpoint=${blobUrl};`,
+    connectionString: [
+      'DefaultEndpointsProtocol=http',
+      `AccountName=${ACCOUNT}`,
+      `AccountKey=${KEY}`,
+      `BlobEndpoint=${blobUrl};`,
+    ].join(';'),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');

@@ -29,6 +29,7 @@ const hostileValue = fc.oneof(
     '-1',
     '5.0',
     '5e0',
+    '5E0',
     '01',
     '+1',
   ),

@@ -6,7 +6,7 @@ import { judge, type EventValue, type Verdict } from './judge.ts';
 const read = sqlFile(new URL('statements/read-bronze.sql', import.meta.url));
 
 /** Unknown field names that the receipt shows; the others are only ignored. */
-const UNKNOWN_NAMES_MAX = 20;
+export const UNKNOWN_NAMES_MAX = 20;
 
 export interface Judged {
   readonly rowsIn: number;
@@ -16,6 +16,8 @@ export interface Judged {
   /** By name, the first 20 met: accepted events that had a field of this name. */
   readonly unknownFields: Readonly<Record<string, number>>;
 }
+
+export const NOTHING_JUDGED: Judged = { rowsIn: 0, accepted: 0, rejected: {}, unknownFields: {} };
 
 type Appender = Awaited<ReturnType<Database['connection']['createAppender']>>;
 

@@ -1,0 +1,51 @@
+import type { GoldSource, TableContract } from '../../schemas/contract.ts';
+import { changesBetween, readSnapshot, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
+import type { GoldOptions } from './gold.ts';
+
+/** A table that the view reads, at the version this step works on. */
+export interface PinnedSource {
+  readonly read: GoldSource;
+  readonly location: TableLocation;
+  readonly contract: TableContract;
+  /** Undefined where there is no table yet. */
+  readonly snapshot: Snapshot | undefined;
+  readonly appId: string;
+  /** Version that the view has applied; undefined: none of this table. */
+  readonly from: number | undefined;
+  /** The view has applied another table of this name: nobody knows any more what that one's rows were. */
+  readonly replaces: boolean;
+}
+
+/** The newest version of each source. A table made anew is another source, of which nothing is applied. */
+export function pinSources(options: GoldOptions, gold: Snapshot, signal: AbortSignal): Promise<PinnedSource[]> {
+  return Promise.all(
+    options.view.reads.map(async (read) => {
+      const { location, contract } = options.tables(read.table);
+      const snapshot = await readSnapshot(location, signal);
+      const prefix = `sluice/gold/${options.view.name}/${read.table}/`;
+      const appId = `${prefix}${snapshot?.tableId ?? 'none'}`;
+      const from = gold.transactions.get(appId);
+      const isNew = snapshot !== undefined && from === undefined;
+      const replaces = isNew && [...gold.transactions.keys()].some((other) => other.startsWith(prefix));
+      return { read, location, contract, snapshot, appId, from, replaces };
+    }),
+  );
+}
+
+export function isPending({ snapshot, from }: PinnedSource): boolean {
+  return snapshot !== undefined && snapshot.version !== from;
+}
+
+export interface SourceChanges {
+  readonly source: PinnedSource;
+  readonly added: readonly DataFile[];
+  readonly removed: readonly DataFile[];
+}
+
+/** The files that came and went since the version applied: all of a table that the view never read. */
+export async function changesOf(source: PinnedSource, signal: AbortSignal): Promise<SourceChanges> {
+  const { snapshot, from, location } = source;
+  if (snapshot === undefined) return { source, added: [], removed: [] };
+  if (from === undefined) return { source, added: [...snapshot.files.values()], removed: [] };
+  return { source, ...(await changesBetween(location, from, snapshot.version, signal)) };
+}

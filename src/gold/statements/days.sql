@@ -1,0 +1,1 @@
+CREATE OR REPLACE TABLE days AS SELECT unnest($days)::DATE AS day

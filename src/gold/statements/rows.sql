@@ -1,0 +1,4 @@
+CREATE OR REPLACE TABLE "rows" AS
+SELECT {columns} FROM (
+{model}
+)

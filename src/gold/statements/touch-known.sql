@@ -1,0 +1,1 @@
+INSERT INTO touched SELECT unnest($days)::DATE

@@ -1,0 +1,3 @@
+INSERT INTO touched SELECT day FROM (
+{touched_days}
+)

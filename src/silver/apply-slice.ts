@@ -1,0 +1,125 @@
+import { SluiceError } from '../base/errors.ts';
+import { inWorkArea } from '../base/work-area.ts';
+import { commit, defineRelation, writeFiles, type Change, type DataFile, type Snapshot } from '../delta/delta.ts';
+import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import type { BronzeSlice } from './bronze-slice.ts';
+import { judgeBronze, NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
+import { mergeBatch, NOTHING_MERGED, type Merge } from './merge-batch.ts';
+import type { SilverOptions } from './silver.ts';
+import type { StepTimes } from './step-times.ts';
+
+const rejectedSql = sqlFile(new URL('statements/rejected.sql', import.meta.url));
+const countJudgedSql = sqlFile(new URL('statements/count-judged.sql', import.meta.url));
+
+/** What a slice is applied to: the snapshots, and which of the two tables lack it. */
+export interface SliceTarget {
+  readonly bronze: Snapshot;
+  readonly silver: Snapshot;
+  readonly rejected: Snapshot;
+  readonly appId: string;
+  readonly lacks: { readonly silver: boolean; readonly rejected: boolean };
+}
+
+export type SliceResult =
+  | { readonly kind: 'applied'; readonly judged: Judged; readonly merge: Merge }
+  | { readonly kind: 'conflicted' }
+  | { readonly kind: 'locked' };
+
+/**
+ * Judges the slice and commits it: first to the rejected events, then to the silver table, each with its `txn`. A
+ * table that has the slice already is left alone.
+ */
+export async function applySlice(
+  options: SilverOptions,
+  target: SliceTarget,
+  slice: BronzeSlice,
+  times: StepTimes,
+  signal: AbortSignal,
+): Promise<SliceResult> {
+  if (slice.files.length === 0) {
+    return commitBoth(options, target, slice, NOTHING_JUDGED, [], async () => NOTHING_MERGED, times, signal);
+  }
+  const database = await options.openDatabase();
+  const schema = `silver_${options.dataset.name}`;
+  const scratch = options.scratch.scope();
+  try {
+    return await inWorkArea(database, schema, async (area) => {
+      await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
+      const { contract } = target.bronze;
+      await defineRelation(area, 'bronze', options.bronze, contract, slice.files, scratch, signal);
+      const judged = await times.measure('judge', () => judgeBronze(area, schema, options.dataset, signal));
+      await checkConservation(area, judged, options);
+      const nowUs = BigInt(options.clock.nowMs()) * 1000n;
+      const rejected = target.lacks.rejected
+        ? await times.measure('write', () => writeRejected(area, options, target, nowUs, judged, signal))
+        : [];
+      const batch = {
+        dataset: options.dataset,
+        location: options.silver,
+        snapshot: target.silver,
+        loadedAtUs: nowUs,
+      };
+      const merge = (): Promise<Merge> =>
+        judged.accepted === 0
+          ? Promise.resolve(NOTHING_MERGED)
+          : mergeBatch(area, batch, scratch, (step, action) => times.measure(step, action), signal);
+      return commitBoth(options, target, slice, judged, rejected, merge, times, signal);
+    });
+  } finally {
+    scratch.release();
+  }
+}
+
+async function commitBoth(
+  options: SilverOptions,
+  target: SliceTarget,
+  slice: BronzeSlice,
+  judged: Judged,
+  rejected: readonly DataFile[],
+  merge: () => Promise<Merge>,
+  times: StepTimes,
+  signal: AbortSignal,
+): Promise<SliceResult> {
+  const step = { appId: target.appId, expected: slice.from < 0 ? undefined : slice.from, next: slice.to };
+  const common = { transactions: [step], fence: options.fence };
+  const context = { clock: options.clock, runId: options.runId, log: options.log };
+  const land = async (which: 'silver' | 'rejected', change: Change): Promise<'landed' | 'conflicted' | 'locked'> => {
+    const result = await times.measure('commit', () => commit(options[which], target[which], change, context, signal));
+    if (result.kind === 'committed') return 'landed';
+    options.log.warn('commit lost a race', { table: options[which].root, reason: result.reason });
+    return result.reason === 'fenced' ? 'locked' : 'conflicted';
+  };
+  if (target.lacks.rejected) {
+    const landed = await land('rejected', { operation: 'WRITE', add: rejected, ...common });
+    if (landed !== 'landed') return { kind: landed };
+  }
+  if (!target.lacks.silver) return { kind: 'applied', judged: NOTHING_JUDGED, merge: NOTHING_MERGED };
+  const merged = await merge();
+  // The files of the affected keys were looked for in the whole table.
+  const change: Change = { operation: 'MERGE', add: merged.add, remove: merged.remove, reads: 'all', ...common };
+  const landed = await land('silver', change);
+  return landed === 'landed' ? { kind: 'applied', judged, merge: merged } : { kind: landed };
+}
+
+async function writeRejected(
+  area: Database,
+  options: SilverOptions,
+  target: SliceTarget,
+  nowUs: bigint,
+  judged: Judged,
+  signal: AbortSignal,
+): Promise<DataFile[]> {
+  if (judged.accepted === judged.rowsIn) return [];
+  await area.run(rejectedSql, { dataset: options.dataset.name, rejected_at_us: nowUs });
+  return writeFiles(area, options.rejected, target.rejected.contract, 'rejected', options.scratch, signal);
+}
+
+async function checkConservation(area: Database, judged: Judged, { dataset, bronze }: SilverOptions): Promise<void> {
+  const [found] = await area.rows<{ rows_in: bigint; accepted: bigint; refused: bigint }>(countJudgedSql);
+  const [rowsIn, accepted, refused] = [found?.rows_in, found?.accepted, found?.refused].map(Number);
+  if (rowsIn === judged.rowsIn && accepted === judged.accepted && rowsIn === Number(accepted) + Number(refused)) return;
+  const message =
+    `${dataset.name}: ${rowsIn} rows of ${bronze.root} were judged as ${accepted} accepted and ${refused} rejected; ` +
+    `nothing of them was committed`;
+  throw new SluiceError('conservation_broken', message, { context: { dataset: dataset.name } });
+}

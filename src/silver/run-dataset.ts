@@ -1,0 +1,127 @@
+import { SluiceError } from '../base/errors.ts';
+import { MiB } from '../base/limits.ts';
+import { readSnapshot } from '../delta/delta.ts';
+import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts';
+import { nextSlice, type BronzeSlice } from './bronze-slice.ts';
+import { ensureTables } from './ensure-tables.ts';
+import { UNKNOWN_NAMES_MAX } from './judge-bronze.ts';
+import type { SilverOptions, SilverOutcome } from './silver.ts';
+import { StepTimes } from './step-times.ts';
+
+const limits = {
+  /** Compressed; some half a million rows of 300 bytes. */
+  sliceBytesMax: 32 * MiB,
+  /** Tries to apply one slice while other writers change the table. */
+  attemptsMax: 5,
+} as const;
+
+/** See the door. */
+export async function runDataset(options: SilverOptions, signal: AbortSignal): Promise<SilverOutcome> {
+  const times = new StepTimes(options.clock);
+  const total = new Total(options.dataset.name);
+  let conflicts = 0;
+  for (;;) {
+    const target = await readTarget(options, signal);
+    total.reached(target.silverVersion);
+    if (target.slice === undefined) return total.outcome('complete', times);
+    if (options.stop?.aborted === true) return total.outcome('stopped', times);
+    const slice = await target.slice();
+    const result = await applySlice(options, target, slice, times, signal);
+    if (result.kind === 'locked') return total.outcome('locked', times);
+    if (result.kind === 'applied') total.add(result, slice);
+    conflicts = result.kind === 'conflicted' ? conflicts + 1 : 0;
+    if (conflicts >= limits.attemptsMax) throw outrun(options, conflicts);
+  }
+}
+
+interface Target extends SliceTarget {
+  /** Bronze version that the silver table has applied; -1: none. */
+  readonly silverVersion: number;
+  /** Undefined where nothing is pending. */
+  readonly slice: (() => Promise<BronzeSlice>) | undefined;
+}
+
+/**
+ * Where a table lags behind the other (a crash between the two commits), the slice ends where that other one is: so
+ * each slice is lacked by both or by one as a whole.
+ */
+async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<Target & SliceTarget> {
+  const { silver, rejected } = await ensureTables(options, signal);
+  const bronze = await readSnapshot(options.bronze, signal);
+  // A table made anew is another source: it is read from its beginning.
+  const appId = `sluice/silver/${options.dataset.name}/${bronze?.tableId ?? 'none'}`;
+  const silverVersion = silver.transactions.get(appId) ?? -1;
+  const rejectedVersion = rejected.transactions.get(appId) ?? -1;
+  const from = Math.min(silverVersion, rejectedVersion);
+  const newest = bronze?.version ?? -1;
+  const upTo = silverVersion === rejectedVersion ? newest : Math.max(silverVersion, rejectedVersion);
+  const bytesMax = options.sliceBytesMax ?? limits.sliceBytesMax;
+  return {
+    bronze: bronze ?? silver,
+    silver,
+    rejected,
+    appId,
+    lacks: { silver: silverVersion === from, rejected: rejectedVersion === from },
+    silverVersion,
+    slice: from >= upTo ? undefined : () => nextSlice(options.bronze, from, upTo, bytesMax, signal),
+  };
+}
+
+function outrun({ dataset, silver }: SilverOptions, attempts: number): SluiceError {
+  const message = `${silver.root}: other writers changed the table during ${attempts} tries in a row; run again`;
+  return new SluiceError('table_conflict', message, { context: { dataset: dataset.name, attempts } });
+}
+
+/** Sums of the slices applied. */
+class Total {
+  readonly #dataset: string;
+  readonly #rejected = new Map<string, number>();
+  readonly #unknown = new Map<string, number>();
+  readonly #days = new Set<string>();
+  #counts = { rowsIn: 0, accepted: 0, written: 0, superseded: 0, filesRewritten: 0 };
+  #slices = 0;
+  #from: number | undefined;
+  #to = -1;
+
+  constructor(dataset: string) {
+    this.#dataset = dataset;
+  }
+
+  reached(silverVersion: number): void {
+    this.#from ??= silverVersion;
+    this.#to = silverVersion;
+  }
+
+  add({ judged, merge }: Extract<SliceResult, { kind: 'applied' }>, slice: BronzeSlice): void {
+    if (slice.files.length > 0) this.#slices += 1;
+    this.#counts.rowsIn += judged.rowsIn;
+    this.#counts.accepted += judged.accepted;
+    this.#counts.written += merge.written;
+    this.#counts.superseded += judged.accepted - merge.newKeys;
+    this.#counts.filesRewritten += merge.remove.length;
+    sumInto(this.#rejected, judged.rejected);
+    sumInto(this.#unknown, judged.unknownFields);
+    for (const { partitionValues } of [...merge.remove, ...merge.add]) {
+      for (const day of Object.values(partitionValues)) if (day !== null) this.#days.add(day);
+    }
+  }
+
+  outcome(outcome: 'complete' | 'stopped' | 'locked', times: StepTimes): SilverOutcome {
+    const version = (applied: number): number | undefined => (applied < 0 ? undefined : applied);
+    return {
+      dataset: this.#dataset,
+      outcome: outcome === 'complete' && this.#slices === 0 ? 'empty' : outcome,
+      ...this.#counts,
+      rejected: Object.fromEntries(this.#rejected),
+      unknownFields: Object.fromEntries([...this.#unknown].slice(0, UNKNOWN_NAMES_MAX)),
+      daysRewritten: [...this.#days].toSorted(),
+      fromVersion: version(this.#from ?? -1),
+      toVersion: version(this.#to),
+      stepSeconds: times.seconds(),
+    };
+  }
+}
+
+function sumInto(sums: Map<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) sums.set(name, (sums.get(name) ?? 0) + count);
+}

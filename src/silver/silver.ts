@@ -1,0 +1,110 @@
+import type { DatasetContract, DimensionContract } from '../../schemas/contract.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { TableLocation } from '../delta/delta.ts';
+import type { Database } from '../duckdb/duckdb.ts';
+import type { Scratch } from '../storage/scratch.ts';
+import { runDataset } from './run-dataset.ts';
+import { ensureTables } from './ensure-tables.ts';
+import { replaceDimension } from './replace-dimension.ts';
+
+/**
+ * Silver: judged once, merged by key (domain section 3).
+ *
+ * Protocol: a step takes the bronze files added since the version in the target's own `txn`, judges every row by the
+ * dataset's contract and commits twice: first the rejected rows, then the silver rows with the files they replace,
+ * each with the `txn` moved in the same commit. A crash in between leaves the silver table behind: the next run
+ * applies to it what it lacks, and to the other nothing again. Only files that hold a changed row are rewritten.
+ */
+export interface StageTools {
+  /** Called only where there is work. The caller closes it. */
+  readonly openDatabase: () => Promise<Database>;
+  readonly scratch: Scratch;
+  /** Number of the lease this run holds. */
+  readonly fence: number;
+  readonly runId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface SilverTables {
+  readonly bronze: TableLocation;
+  readonly silver: TableLocation;
+  /** The one table of rejected events, of all datasets. */
+  readonly rejected: TableLocation;
+}
+
+export interface SilverOptions extends StageTools, SilverTables {
+  readonly dataset: DatasetContract;
+  /** Business time zone, an IANA name. */
+  readonly timeZone: string;
+  /** A soft stop: what is begun is finished and committed. */
+  readonly stop?: AbortSignal;
+  /** Bronze bytes judged and merged at once, a single bronze commit aside. */
+  readonly sliceBytesMax?: number;
+}
+
+export interface SilverOutcome {
+  readonly dataset: string;
+  readonly outcome: 'complete' | 'empty' | 'stopped' | 'locked';
+  readonly rowsIn: number;
+  readonly accepted: number;
+  /** Silver rows that are new or changed. */
+  readonly written: number;
+  /** Accepted events that are no row's, the row's former events included. */
+  readonly superseded: number;
+  readonly rejected: Readonly<Record<string, number>>;
+  /** Names of fields that the contract does not have, the first 20: accepted events that had them. */
+  readonly unknownFields: Readonly<Record<string, number>>;
+  readonly filesRewritten: number;
+  /** Days of which files were added or removed, in order. */
+  readonly daysRewritten: readonly string[];
+  /** Bronze versions: applied before this run (undefined: none), and after it. */
+  readonly fromVersion: number | undefined;
+  readonly toVersion: number | undefined;
+  readonly stepSeconds: Readonly<Record<'judge' | 'merge' | 'write' | 'commit', number>>;
+}
+
+/**
+ * Brings the silver table and the rejected events up to the newest bronze version. A lost fence is an outcome.
+ * Throws `time_zone_mismatch` and `contract_changed` before anything is written, `conservation_broken`,
+ * `audit_failed`, and `table_conflict` where other writers keep winning.
+ */
+export function buildSilver(options: SilverOptions, signal: AbortSignal): Promise<SilverOutcome> {
+  return runDataset(options, signal);
+}
+
+/** Creates the silver table and that of the rejected events where they are not there. Errors as of `buildSilver`. */
+export async function ensureSilver(
+  options: Pick<SilverOptions, 'dataset' | 'silver' | 'rejected' | 'timeZone' | 'clock' | 'runId'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await ensureTables(options, signal);
+}
+
+export interface DimensionOptions extends StageTools {
+  readonly contract: DimensionContract;
+  readonly table: TableLocation;
+  readonly source: DimensionSource;
+}
+
+export type DimensionSource =
+  | { readonly file: string; readonly format: 'csv' | 'json' | 'parquet' }
+  | { readonly rows: readonly Readonly<Record<string, unknown>>[] };
+
+export interface DimensionOutcome {
+  readonly dimension: string;
+  readonly outcome: 'complete' | 'locked';
+  readonly rows: number;
+}
+
+/**
+ * Replaces a dimension whole, in one commit (domain section 1). Throws `dimension_invalid`, naming the column, row or
+ * key, where a column is missing, a value is none of its column's, or a key is null or there twice: nothing changes.
+ */
+export function loadDimension(options: DimensionOptions, signal: AbortSignal): Promise<DimensionOutcome> {
+  return replaceDimension(options, signal);
+}
+
+/** Creates the table of a dimension that was never loaded: a table of a layer exists, even empty. */
+export { ensureDimension } from './replace-dimension.ts';

@@ -1,0 +1,1 @@
+CREATE OR REPLACE TABLE source AS FROM read_parquet($file)

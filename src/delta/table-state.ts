@@ -118,7 +118,7 @@ function removeFile(state: TableState, remove: RemoveAction): void {
   if (state.files.delete(remove.path)) return;
   const wanted = decodedPath(remove.path);
   for (const path of state.files.keys()) {
-    if (path.includes('%') !== remove.path.includes('%') && decodedPath(path) === wanted) state.files.delete(path);
+    if (decodedPath(path) === wanted) state.files.delete(path);
   }
 }
 

@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest';
+import { commit, ensureTable, readSnapshot, type Change, type Snapshot } from '../../../src/delta/delta.ts';
+import { openMemory } from '../../../src/storage/memory.ts';
+import {
+  context,
+  contract,
+  entryText,
+  fileNamed,
+  newFile,
+  paths,
+  putText,
+  signal,
+} from '../../support/delta-fixtures.ts';
+
+async function newTable(configuration: Record<string, string> = {}) {
+  const location = { store: openMemory(), root: 'silver/things' };
+  const base = await ensureTable(location, contract, { context, configuration }, signal);
+  const land = async (from: Snapshot, change: Partial<Change>): Promise<Snapshot> => {
+    const result = await commit(location, from, { operation: 'WRITE', ...change }, context, signal);
+    expect(result.kind).toBe('committed');
+    return result.snapshot;
+  };
+  const attempt = (from: Snapshot, change: Partial<Change>) =>
+    commit(location, from, { operation: 'WRITE', ...change }, context, signal);
+  return { location, base, land, attempt };
+}
+
+describe('the log', () => {
+  test('version 0 is what every reader accepts: protocol 1/2 without features, one metadata', async () => {
+    const { location } = await newTable({ 'sluice.timeZone': 'Europe/Lisbon' });
+    const lines = (await entryText(location, 0)).trimEnd().split('\n');
+    const [info, protocol, metadata] = lines.map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(3);
+    expect(Object.keys(info)).toEqual(['commitInfo']);
+    expect(protocol).toEqual({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } });
+    expect(metadata.metaData).toMatchObject({
+      format: { provider: 'parquet', options: {} },
+      partitionColumns: ['day'],
+      configuration: { 'sluice.timeZone': 'Europe/Lisbon' },
+    });
+    expect(JSON.parse(metadata.metaData.schemaString).fields[0]).toEqual({
+      name: 'id',
+      type: 'long',
+      nullable: true,
+      metadata: {},
+    });
+  });
+
+  test('a rewrite is one entry: commitInfo first, then txn, removes with their partition, adds', async () => {
+    const { location, base, land } = await newTable();
+    const [old, fresh] = [fileNamed('old'), fileNamed('fresh')];
+    const first = await land(base, { add: [old] });
+    await land(first, {
+      operation: 'MERGE',
+      add: [fresh],
+      remove: [old],
+      fence: 7,
+      transactions: [{ appId: 'a', expected: undefined, next: 3 }],
+    });
+    const actions = (await entryText(location, 2))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(actions.map((action) => Object.keys(action)[0])).toEqual(['commitInfo', 'txn', 'txn', 'remove', 'add']);
+    expect(actions[0].commitInfo).toMatchObject({ operation: 'MERGE', operationParameters: { runId: 'run-1' } });
+    expect(actions[2].txn).toMatchObject({ appId: 'sluice/fence', version: 7 });
+    const shared = { partitionValues: { day: '2026-01-05' }, size: 10, dataChange: true };
+    expect(actions[3].remove).toMatchObject({ ...shared, path: old.path, extendedFileMetadata: true });
+    expect(actions[4].add).toMatchObject({ ...shared, path: fresh.path, stats: '{"numRecords":1}' });
+  });
+
+  test('each commit bears a token of its own', async () => {
+    const { location, base, land } = await newTable();
+    await land(await land(base, {}), {});
+    const tokens = await Promise.all(
+      [0, 1, 2].map(async (version) => {
+        const [line = ''] = (await entryText(location, version)).split('\n');
+        return JSON.parse(line).commitInfo.txnId as string;
+      }),
+    );
+    expect(new Set(tokens).size).toBe(3);
+  });
+});
+
+describe('a commit from an older snapshot', () => {
+  test('lands where the winner only appended', async () => {
+    const { location, base, land } = await newTable();
+    const [theirs, ours] = [newFile(), newFile()];
+    await land(base, { add: [theirs] });
+    await land(base, { add: [ours] });
+    expect(paths(await readSnapshot(location, signal))).toEqual([theirs.path, ours.path].toSorted());
+  });
+
+  test('conflicts where a file it removes is gone, and leaves nothing behind', async () => {
+    const { location, base, land, attempt } = await newTable();
+    const old = newFile();
+    const first = await land(base, { add: [old] });
+    await land(first, { remove: [old], add: [newFile()] });
+    const result = await attempt(first, { remove: [old], add: [newFile()] });
+    expect(result).toMatchObject({ kind: 'conflicted', reason: 'files', snapshot: { version: 2 } });
+    expect((await readSnapshot(location, signal))?.version).toBe(2);
+  });
+
+  test('conflicts where the winner added to or removed from a partition it read', async () => {
+    const { base, land, attempt } = await newTable();
+    const reads = { column: 'day', values: ['2026-01-05'] };
+    const there = newFile('2026-01-05');
+    const first = await land(base, { add: [there] });
+    await land(first, { add: [newFile('2026-01-05')] });
+    expect(await attempt(first, { reads })).toMatchObject({ kind: 'conflicted', reason: 'files' });
+    const third = await land(first, { add: [newFile('2026-01-06')], reads: { column: 'day', values: [] } });
+    await land(third, { remove: [there] });
+    expect(await attempt(third, { reads })).toMatchObject({ kind: 'conflicted', reason: 'files' });
+  });
+
+  test('lands where the winner wrote to another partition, or only compacted', async () => {
+    const { base, land } = await newTable();
+    const reads = { column: 'day', values: ['2026-01-05'] };
+    const small = newFile('2026-01-05');
+    const first = await land(base, { add: [small] });
+    await land(first, { add: [newFile('2026-01-06')] });
+    await land(first, { remove: [small], add: [newFile('2026-01-05')], dataChange: false });
+    await land(first, { reads, add: [newFile('2026-01-05')] });
+  });
+
+  test('that read the whole table conflicts with any change of rows', async () => {
+    const { base, land, attempt } = await newTable();
+    await land(base, { add: [newFile('2030-01-01')] });
+    expect(await attempt(base, { reads: 'all' })).toMatchObject({ kind: 'conflicted', reason: 'files' });
+  });
+});
+
+describe('a txn is a compare-and-swap', () => {
+  const step = (expected: number | undefined, next: number) => ({ transactions: [{ appId: 'a', expected, next }] });
+
+  test('it lands only where the version equals the expected one: less or greater is a conflict', async () => {
+    const { base, land, attempt } = await newTable();
+    const at5 = await land(base, step(undefined, 5));
+    for (const expected of [undefined, 4, 6]) {
+      expect(await attempt(at5, step(expected, 9))).toMatchObject({ kind: 'conflicted', reason: 'transaction' });
+    }
+    const at9 = await land(at5, step(5, 9));
+    expect(at9.transactions.get('a')).toBe(9);
+  });
+
+  test('of several steps in a commit one wrong one stops all', async () => {
+    const { location, base, land, attempt } = await newTable();
+    await land(base, step(undefined, 5));
+    const transactions = [
+      { appId: 'b', expected: undefined, next: 1 },
+      { appId: 'a', expected: undefined, next: 6 },
+    ];
+    expect(await attempt(base, { transactions })).toMatchObject({ kind: 'conflicted', reason: 'transaction' });
+    expect((await readSnapshot(location, signal))?.transactions).toEqual(new Map([['a', 5]]));
+  });
+});
+
+describe('the fence', () => {
+  test('a commit with a smaller number than the table has seen is refused; an equal or greater one lands', async () => {
+    const { base, land, attempt } = await newTable();
+    const at7 = await land(base, { fence: 7 });
+    expect(await attempt(base, { fence: 6, add: [newFile()] })).toMatchObject({ kind: 'conflicted', reason: 'fenced' });
+    const again = await land(at7, { fence: 7 });
+    const at8 = await land(again, { fence: 8 });
+    expect(at8.transactions.get('sluice/fence')).toBe(8);
+  });
+});
+
+describe('another writer', () => {
+  const foreign = (actions: unknown[]): string => actions.map((action) => `${JSON.stringify(action)}\n`).join('');
+  const entry = 'silver/things/_delta_log/00000000000000000001.json';
+
+  test.each([
+    ['a higher writer version', { minReaderVersion: 1, minWriterVersion: 4 }],
+    ['features', { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['deletionVectors'] }],
+  ])('that upgrades the table to %s stops the commit before anything is put', async (_what, protocol) => {
+    const { location, base, attempt } = await newTable();
+    await putText(location.store, entry, foreign([{ protocol }]));
+    await expect(attempt(base, { add: [newFile()] })).rejects.toMatchObject({ code: 'table_unsupported' });
+    await expect(ensureTable(location, contract, { context }, signal)).rejects.toMatchObject({
+      code: 'table_unsupported',
+    });
+    expect(await location.store.read(entry.replace('1.json', '2.json'), signal)).toBeUndefined();
+  });
+
+  test('that changes the properties is a conflict to begin anew from', async () => {
+    const { location, base, attempt, land } = await newTable();
+    await land(base, { configuration: { 'delta.appendOnly': 'true' } });
+    await expect(attempt(base, { add: [newFile()] })).rejects.toMatchObject({ code: 'table_conflict' });
+    const newest = (await readSnapshot(location, signal)) as Snapshot;
+    expect(newest.configuration).toEqual({ 'delta.appendOnly': 'true' });
+    await land(newest, { add: [newFile()] });
+  });
+});
+
+describe('a table that is there', () => {
+  test('is refused where the contract gained a column, changed a type or its partition', async () => {
+    const { location } = await newTable();
+    const open = (columns: typeof contract.columns, partitionColumns = ['day']) =>
+      ensureTable(location, { columns, partitionColumns }, { context }, signal);
+    await expect(open([...contract.columns, { name: 'extra', type: 'string' }])).rejects.toMatchObject({
+      code: 'table_conflict',
+      message: expect.stringContaining('extra'),
+    });
+    await expect(open([{ name: 'id', type: 'integer' }, ...contract.columns.slice(1)])).rejects.toMatchObject({
+      code: 'table_conflict',
+      message: expect.stringContaining('id as long, not integer'),
+    });
+    await expect(open([...contract.columns], [])).rejects.toMatchObject({ code: 'table_conflict' });
+    await expect(open(contract.columns.slice(1))).rejects.toMatchObject({ code: 'table_conflict' });
+  });
+
+  test('an append-only table takes no removal of rows: that is a defect of the caller', async () => {
+    const { base, land, attempt } = await newTable({ 'delta.appendOnly': 'true' });
+    const file = newFile();
+    const first = await land(base, { add: [file] });
+    await expect(attempt(first, { remove: [file] })).rejects.toMatchObject({ code: 'internal' });
+    await land(first, { remove: [file], add: [newFile()], dataChange: false });
+  });
+});

@@ -129,7 +129,9 @@ describe('the events', () => {
     const few = ticks(60, { agentIds: [3, 5, 8] }).filter(({ dataset }) => dataset === 'call_legs');
     expect(new Set(few.map(({ event }) => event['agent_id']))).toEqual(new Set([3, 5, 8]));
     const bySize = Map.groupBy(few, ({ partitionKey }) => partitionKey);
-    expect(Math.max(...[...bySize.values()].map(({ length }) => length))).toBe(3);
+    const sizes = [...bySize.values()].map(({ length }) => length);
+    expect(Math.max(...sizes)).toBe(3);
+    expect(share(sizes.filter((size) => size === 3).length, sizes.length)).toBeCloseTo(5 / 7, 1);
   });
 
   test('customers are drawn from those given', () => {

@@ -82,9 +82,9 @@ describe('the tables have the columns of the domain page and no others', () => {
       'gold.agent_daily',
       agentDailyTable,
       'period integer, date date, agent_id integer, agent_name string, agent_area string, supervisor_name string, ' +
-        'coordinator_name string, manager_name string, superintendent_name string, handled_legs long, transfers long, ' +
-        'transfer_pct decimal(18,2), improper_transfers long, improper_transfer_pct decimal(18,2), repeat_calls long, ' +
-        'repeat_call_pct decimal(18,2), average_handle_seconds decimal(18,2), promoters long, neutrals long, ' +
+        'coordinator_name string, manager_name string, superintendent_name string, handled_legs long, ' +
+        'transfers long, transfer_pct decimal(18,2), improper_transfers long, improper_transfer_pct decimal(18,2), ' +
+        'repeat_calls long, repeat_call_pct decimal(18,2), average_handle_seconds decimal(18,2), promoters long, neutrals long, ' +
         'detractors long, nps decimal(18,2)',
       ['date'],
     ],
@@ -93,8 +93,8 @@ describe('the tables have the columns of the domain page and no others', () => {
       queueDailyTable,
       'period integer, date date, queue_id string, calls long, average_options decimal(18,2), ' +
         'average_options_self_service decimal(18,2), average_options_transferred decimal(18,2), ' +
-        'authenticated_calls long, transferred_calls long, human_legs long, transfers long, improper_transfers long, ' +
-        'average_leg_seconds decimal(18,2)',
+        'authenticated_calls long, transferred_calls long, human_legs long, transfers long, improper_' +
+        'transfers long, average_leg_seconds decimal(18,2)',
       ['date'],
     ],
   ])('%s', (_, table, expected, partitionColumns) => {

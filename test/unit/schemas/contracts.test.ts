@@ -21,8 +21,8 @@ describe('the tables have the columns of the domain page and no others', () => {
     [
       'bronze',
       bronzeTable,
-      'body string, body_base64 string, properties string, partition_id integer, sequence_number long, offset string, ' +
-        'enqueued_at timestamp, partition_key string, ingested_at timestamp, run_id string, ingestion_date date',
+      'body string, body_base64 string, properties string, partition_id integer, sequence_number long, ' +
+        'offset string, enqueued_at timestamp, partition_key string, ingested_at timestamp, run_id string, ingestion_date date',
       ['ingestion_date'],
     ],
     [
@@ -58,8 +58,8 @@ describe('the tables have the columns of the domain page and no others', () => {
     [
       'silver.rejected_events',
       rejectedEventsTable,
-      'dataset string, partition_id integer, sequence_number long, enqueued_at timestamp, reason string, body string, ' +
-        'body_base64 string, rejected_at timestamp',
+      'dataset string, partition_id integer, sequence_number long, enqueued_at timestamp, reason string, ' +
+        'body string, body_base64 string, rejected_at timestamp',
       [],
     ],
     [
@@ -84,8 +84,8 @@ describe('the tables have the columns of the domain page and no others', () => {
       'period integer, date date, agent_id integer, agent_name string, agent_area string, supervisor_name string, ' +
         'coordinator_name string, manager_name string, superintendent_name string, handled_legs long, ' +
         'transfers long, transfer_pct decimal(18,2), improper_transfers long, improper_transfer_pct decimal(18,2), ' +
-        'repeat_calls long, repeat_call_pct decimal(18,2), average_handle_seconds decimal(18,2), promoters long, neutrals long, ' +
-        'detractors long, nps decimal(18,2)',
+        'repeat_calls long, repeat_call_pct decimal(18,2), average_handle_seconds decimal(18,2), promoters long, ' +
+        'neutrals long, detractors long, nps decimal(18,2)',
       ['date'],
     ],
     [

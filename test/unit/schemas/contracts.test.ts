@@ -22,7 +22,8 @@ describe('the tables have the columns of the domain page and no others', () => {
       'bronze',
       bronzeTable,
       'body string, body_base64 string, properties string, partition_id integer, sequence_number long, ' +
-        'offset string, enqueued_at timestamp, partition_key string, ingested_at timestamp, run_id string, ingestion_date date',
+        'offset string, enqueued_at timestamp, partition_key string, ingested_at timestamp, run_id string, ' +
+        'ingestion_date date',
       ['ingestion_date'],
     ],
     [

@@ -5,7 +5,15 @@ import { SluiceError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { parseSourceAddress, parseTargetAddress, pathOf, type LinkAddress } from './address.ts';
 import { Claims } from './claims.ts';
-import { DETACH_FORCED, notFound, partitionInvalid, SERVER_BUSY, selectorInvalid, unauthorized } from './conditions.ts';
+import {
+  CONNECTION_FORCED,
+  DETACH_FORCED,
+  notFound,
+  partitionInvalid,
+  SERVER_BUSY,
+  selectorInvalid,
+  unauthorized,
+} from './conditions.ts';
 import { EventPump } from './event-pump.ts';
 import { SendFaults, type HubFaults, type LinkMatch } from './faults.ts';
 import { HUB_LIMITS } from './limits.ts';
@@ -94,7 +102,8 @@ export class Broker {
     this.#detachWhere(DETACH_FORCED, () => true);
     const never = new AbortController().signal;
     await clock.sleep(HUB_LIMITS.stopTickMs, never);
-    for (const connection of this.#connections.keys()) connection.close();
+    // Without an error clients take the close for their own, and go on writing to a connection that is gone.
+    for (const connection of this.#connections.keys()) connection.close(withInfo(CONNECTION_FORCED));
     for (let waitedMs = 0; this.#connections.size > 0 && waitedMs < HUB_LIMITS.stopGraceMs;) {
       await clock.sleep(HUB_LIMITS.stopTickMs, never);
       waitedMs += HUB_LIMITS.stopTickMs;

@@ -49,3 +49,8 @@ export const DETACH_FORCED: LinkError = {
   condition: 'amqp:link:detach-forced',
   description: 'The link is closed by the service.',
 };
+
+export const CONNECTION_FORCED: LinkError = {
+  condition: 'amqp:connection:forced',
+  description: 'The connection is closed by the service.',
+};

@@ -4,6 +4,7 @@ import { constants, copyFile, link, mkdir, open, readdir, readFile, rename, rm, 
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SluiceError } from '../base/errors.ts';
+import { codeOf, folderError } from './folder-error.ts';
 import { checkedPath, comparePaths } from './object-path.ts';
 import type { ListOptions, ObjectInfo, ObjectMetadata, ObjectStore } from './storage.ts';
 
@@ -118,12 +119,27 @@ async function copySynced(source: string, target: string): Promise<void> {
   }
 }
 
-/** A new directory is durable only when the directory that names it is synced. */
+/**
+ * A new directory is durable only when the directory that names it is synced. Made step by step, since Node's own
+ * recursive mkdir never ends where a file system takes no directories.
+ */
 async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
-  if (first === undefined) return;
-  for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
-    await syncDirectory(path.dirname(made));
+  if (await makeOne(directory)) return;
+  await makeDirectory(path.dirname(directory));
+  if (!(await makeOne(directory))) throw new Error(`no folder can be made at ${directory}`);
+}
+
+/** False where its parent is missing. */
+async function makeOne(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory);
+    await syncDirectory(path.dirname(directory));
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST') return true;
+    if (code === 'ENOENT' && path.dirname(directory) !== directory) return false;
+    throw error;
   }
 }
 
@@ -206,24 +222,4 @@ async function translated<T>(
     if (error instanceof SluiceError || signal.aborted) throw error;
     throw folderError(root, name, setting, error);
   }
-}
-
-function folderError(root: string, name: string, setting: string, cause: unknown): SluiceError {
-  const code = codeOf(cause) ?? 'unknown';
-  const context = { path: name, folder: root, reason: code };
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
-    const message = `unauthorized: the folder ${root} refused ${name} (${code}); give this user the right, or change ${setting}`;
-    return new SluiceError('storage_unauthorized', message, { context, cause });
-  }
-  if (['EEXIST', 'ENOTDIR'].includes(code)) {
-    const message = `${root} cannot hold ${name}: a file stands where a folder is needed; change ${setting}`;
-    return new SluiceError('configuration', message, { context, cause });
-  }
-  const message = `the folder ${root} failed on ${name}: ${reason}; see that the disk works and has room (${setting})`;
-  return new SluiceError('storage_unavailable', message, { context, cause });
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

@@ -61,6 +61,15 @@ const write = (relation: string, contract = wide, place = location): Promise<Dat
 const define = (files: Iterable<DataFile>, contract = wide, name = 'found', place = location): Promise<void> =>
   defineRelation(database, name, place, contract, files, scratch, signal);
 
+function moveTo(file: DataFile, day: string): DataFile {
+  return { ...file, partitionValues: { day } };
+}
+
+async function newFiles(): Promise<string[]> {
+  const own = (await readdir(path.join(folder, 'scratch'))).find((name) => name.startsWith('new-'));
+  return readdir(path.join(folder, 'scratch', own ?? 'none'));
+}
+
 describe('data files', () => {
   test('one a partition value, the null one included, without the partition column, with its statistics', async () => {
     await database.run(`CREATE OR REPLACE VIEW ordered_view AS ${ROWS}`);
@@ -110,8 +119,7 @@ describe('data files', () => {
     await database.run(`CREATE OR REPLACE TABLE "rows" AS SELECT * FROM (${ROWS}) WHERE false`);
     expect(await write('rows')).toEqual([]);
     expect(await write('rows', { ...wide, partitionColumns: [] })).toEqual([]);
-    const [own = ''] = (await readdir(path.join(folder, 'scratch'))).filter((name) => name.startsWith('new-'));
-    expect(await readdir(path.join(folder, 'scratch', own))).toEqual([]);
+    expect(await newFiles()).toEqual([]);
   });
 
   test('a column of another type than the contract’s, or none, is refused before anything is written', async () => {
@@ -139,8 +147,7 @@ describe('data files', () => {
     await database.run(`CREATE OR REPLACE TABLE "rows" AS ${ROWS}`);
     const store = { ...location.store, upload: () => Promise.reject(new Error('refused')) };
     await expect(write('rows', wide, { ...location, store })).rejects.toThrow('refused');
-    const [own = ''] = (await readdir(path.join(folder, 'scratch'))).filter((name) => name.startsWith('new-'));
-    expect(await readdir(path.join(folder, 'scratch', own))).toEqual([]);
+    expect(await newFiles()).toEqual([]);
   });
 });
 
@@ -157,7 +164,7 @@ describe('a relation', () => {
   test('takes the partition value from the log, whatever the path says, and leaves out files by it', async () => {
     await database.run(`CREATE OR REPLACE TABLE "rows" AS ${ROWS}`);
     const files = await write('rows');
-    const moved = files.map((file, index) => ({ ...file, partitionValues: { day: `2030-01-0${index + 1}` } }));
+    const moved = files.map((file, index) => moveTo(file, `2030-01-0${index + 1}`));
     await define(moved);
     const days = await database.rows('SELECT day, count(*)::INTEGER AS n FROM found GROUP BY day ORDER BY day');
     expect(days).toEqual([4, 4, 1, 1].map((n, index) => ({ day: `2030-01-0${index + 1}`, n })));

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, property, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lowerBound, statisticsText, upperBound, type ColumnStatistics } from '../../../src/delta/statistics.ts';
 
@@ -7,12 +7,12 @@ function compareText(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
-const text = fc.string({ unit: 'binary', maxLength: 80 }).filter((value) => value.isWellFormed());
+const text = string({ unit: 'binary', maxLength: 80 }).filter((value) => value.isWellFormed());
 
 describe('bounds', () => {
   test('of texts enclose the value, however it is cut', () => {
-    fc.assert(
-      fc.property(text, (value) => {
+    assert(
+      property(text, (value) => {
         const low = JSON.parse(lowerBound('string', value) ?? '') as string;
         expect(compareText(low, value)).toBeLessThanOrEqual(0);
         const high = upperBound('string', value);

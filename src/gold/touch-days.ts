@@ -58,8 +58,13 @@ async function touchBy(
   const { location, contract, read } = source;
   await defineRelation(area, 'old_rows', location, contract, removed, scratch, signal);
   await defineRelation(area, 'new_rows', location, contract, added, scratch, signal);
-  const columns = contract.columns.map(({ name }) => name).filter((name) => name !== LOADED_AT);
-  await area.run(filled(changedSql, { columns: quotedList(columns) }));
+  if (added.length > 0 && removed.length > 0) {
+    const columns = contract.columns.map(({ name }) => name).filter((name) => name !== LOADED_AT);
+    await area.run(filled(changedSql, { columns: quotedList(columns) }));
+    await area.run('CREATE OR REPLACE VIEW changed AS FROM changed_rows');
+  } else {
+    await area.run(`CREATE OR REPLACE VIEW changed AS FROM ${removed.length === 0 ? 'new_rows' : 'old_rows'}`);
+  }
   await area.run(filled(touchSql, { touched_days: sqlFile(read.touchedDays) }));
   const [count] = await area.rows<{ rows: bigint }>('SELECT count(*) AS "rows" FROM changed');
   return Number(count?.rows ?? 0);

@@ -90,8 +90,12 @@ async function findChanges(
     await area.run('CREATE OR REPLACE VIEW "rows" AS FROM fresh');
     await audit(area, sqlFile(url), location.root, name);
   }
-  const [counts] = await area.rows<{ changed_rows: bigint; new_keys: bigint }>(filled(countMergeSql, parts));
-  return { read, changed: Number(counts?.changed_rows ?? 0), newKeys: Number(counts?.new_keys ?? 0) };
+  const counts = await area.rows<Record<'events' | 'modelled' | 'changed' | 'new_keys', bigint>>(
+    filled(countMergeSql, parts),
+  );
+  const [events, modelled, changed, newKeys] = numbers(counts, ['events', 'modelled', 'changed', 'new_keys']);
+  if (events !== modelled) throw broken(location, `the model made ${modelled} rows of ${events} winning events`);
+  return { read, changed, newKeys };
 }
 
 async function replace(
@@ -106,13 +110,23 @@ async function replace(
   await defineRelation(area, 'rewritten', location, snapshot.contract, remove, scratch, signal);
   await area.run(filled(replacementSql, parts));
   await audit(area, filled(oneRowAKeySql, parts), location.root, 'one_row_a_key.sql');
-  const [counts] = await area.rows<{ rows_before: bigint; rows_after: bigint }>(countReplacementSql);
-  const [before, after] = [Number(counts?.rows_before ?? 0), Number(counts?.rows_after ?? 0)];
+  const counts = await area.rows<Record<'rows_before' | 'rows_after', bigint>>(countReplacementSql);
+  const [before, after] = numbers(counts, ['rows_before', 'rows_after']);
   if (after === before + newKeys) return;
-  const message =
-    `${location.root}: ${before} rows and ${newKeys} new keys became ${after} rows instead of ${before + newKeys}; ` +
-    `nothing of them was committed`;
-  throw new SluiceError('conservation_broken', message, { context: { table: location.root, before, after, newKeys } });
+  throw broken(location, `${before} rows and ${newKeys} new keys became ${after} rows`);
+}
+
+function broken({ root }: TableLocation, what: string): SluiceError {
+  const message = `${root}: ${what}; nothing of them was committed`;
+  return new SluiceError('conservation_broken', message, { context: { table: root } });
+}
+
+/** The columns of the only row, as numbers. */
+function numbers<const Names extends readonly string[]>(
+  rows: readonly Readonly<Record<string, bigint>>[],
+  names: Names,
+): { [at in keyof Names]: number } {
+  return names.map((name) => Number(rows[0]?.[name] ?? 0)) as { [at in keyof Names]: number };
 }
 
 type Parts = Readonly<Record<string, string>>;

@@ -58,20 +58,20 @@ async function inRuns(stream: HostileStream, random: Random, counts: Counts, lab
   const conserved = conservation();
   while (pending.length > 0 || versionsLeft.length > 0) {
     counts.runs += 1;
-    for (let commits = random.below(4); commits > 0 && pending.length > 0; commits--) {
+    for (let commits = 1 + random.below(4); commits > 0 && pending.length > 0; commits--) {
       const part = present(pending.shift());
       await lake.bronze(part.dataset, part.arrivals);
       arrived.push(...part.arrivals);
       counts.commits += 1;
     }
-    if (versionsLeft.length > 0 && random.chance(0.3)) {
+    if (versionsLeft.length > 0 && (pending.length === 0 || random.chance(0.3))) {
       const [agents, ...later] = versionsLeft;
       await lake.agents(present(agents));
       versionsLeft = later;
     }
     const before = await goldFiles(lake);
     for (const dataset of shuffled(DATASETS, random)) {
-      conserved.add(dataset, await lake.silver(dataset, { sliceBytesMax: random.pick([1, 1 << 20]) }));
+      conserved.add(dataset, await lake.silver(dataset, { sliceBytesMax: random.pick([1, 1 << 20, 1 << 20]) }));
     }
     const agents = present([[], ...stream.agents].at(stream.agents.length - versionsLeft.length));
     const next: State = { lake: slowLake(arrived, agents, stream.timeZone), agents };
@@ -111,7 +111,7 @@ function cut(arrivals: readonly Arrival[], random: Random): { dataset: Arrival['
   while (queues.some((queue) => queue.length > 0)) {
     const dataset = random.pick(queues.filter((queue) => queue.length > 0))[0]?.dataset ?? 'surveys';
     const theirs = queues.filter((queue) => queue[0]?.dataset === dataset);
-    const taken = theirs.flatMap((queue) => queue.splice(0, random.below(9)));
+    const taken = theirs.flatMap((queue) => queue.splice(0, random.below(12)));
     if (taken.length > 0) parts.push({ dataset, arrivals: shuffled(taken, random) });
   }
   return parts;

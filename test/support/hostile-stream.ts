@@ -78,7 +78,7 @@ export function hostileStream(seed: number): HostileStream {
   const aroundUs = BigInt(Date.parse(around)) * 1000n;
   const sequence = new Map<string, number>();
   const arrivals: Arrival[] = [];
-  const count = 30 + random.below(90);
+  const count = 25 + random.below(60);
   for (let at = 0; at < count; at++) {
     const dataset = random.pick(['ivr_calls', 'call_legs', 'call_legs', 'call_legs', 'surveys'] as const);
     const partitionId = random.below(PARTITIONS);
@@ -115,7 +115,7 @@ function eventOf(random: Random, dataset: Arrival['dataset'], aroundUs: bigint):
   };
   const callId = `c${random.below(6)}`;
   // Multiples of 12 hours, a microsecond off now and then: 86,400 seconds are met exactly, and missed by one.
-  const start = aroundUs + BigInt(random.below(9) - 4) * 12n * HOUR_US + BigInt(random.below(3) - 1);
+  const start = aroundUs + BigInt(random.below(7) - 3) * 12n * HOUR_US + BigInt(random.below(3) - 1);
   const end = start + random.pick([0n, 1n, 90_000_000n, 333_333n, 7_000_001n, 3n * HOUR_US]);
   if (dataset === 'surveys') {
     return { ...head, survey_id: `s${random.below(5)}`, call_id: callId, sent_at: end, score: random.below(11) };

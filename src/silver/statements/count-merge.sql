@@ -1,3 +1,5 @@
 SELECT
-  (SELECT count(*) FROM changed) AS changed_rows,
+  (SELECT count(*) FROM events) AS events,
+  (SELECT count(*) FROM fresh) AS modelled,
+  (SELECT count(*) FROM changed) AS changed,
   (SELECT count(*) FROM changed ANTI JOIN standing USING ({key})) AS new_keys

@@ -30,7 +30,7 @@ export async function writeFiles(
   try {
     for (const values of partitions) {
       signal.throwIfAborted();
-      const written = await writeFile(database, contract, relation, values, scratch.newFile('.parquet'));
+      const written = await writeFile(database, contract, relation, values, scratch.newFile('.parquet'), signal);
       if (written === undefined) continue;
       const upload = uploadFile(location, contract, written, signal);
       // Awaited in order below; until then a failure must not count as unhandled.
@@ -82,6 +82,7 @@ async function writeFile(
   relation: string,
   values: PartitionValues,
   localFile: string,
+  signal: AbortSignal,
 ): Promise<WrittenFile | undefined> {
   const typeOf = new Map(contract.columns.map(({ name, type }) => [name, duckdbType(type)]));
   const conditions = contract.partitionColumns.map(
@@ -96,6 +97,7 @@ async function writeFile(
   const rows = await database.rows<CopyResult>(
     `COPY (${query}) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS)`,
     { ...parameters, file: localFile },
+    signal,
   );
   // No row at all writes no statistics in some versions, and a file of no rows in others.
   const [result] = rows;

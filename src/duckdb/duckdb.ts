@@ -18,8 +18,11 @@ export interface DatabaseOptions {
 export type Parameters = Readonly<Record<string, string | number | bigint | boolean | null | readonly string[]>>;
 
 export interface Database {
-  /** Runs one or more statements; only the last may have parameters. */
-  run(sql: string, parameters?: Parameters): Promise<void>;
+  /**
+   * Runs one or more statements; only the last may have parameters. An aborted signal interrupts the statement, and
+   * the call rejects with the signal's reason. Throws `internal` with DuckDB's message.
+   */
+  run(sql: string, parameters?: Parameters, signal?: AbortSignal): Promise<void>;
   /**
    * Rows as objects: BIGINT as bigint, DATE and TIMESTAMPTZ as text (UTC), DECIMAL as text, MAP as Map, BLOB as bytes.
    * The driver drops a byte-order mark from the head of a text: where it matters, select `'|' || x` and cut.
@@ -27,6 +30,7 @@ export interface Database {
   rows<Row extends Record<string, unknown> = Record<string, unknown>>(
     sql: string,
     parameters?: Parameters,
+    signal?: AbortSignal,
   ): Promise<Row[]>;
   /** A second connection to the same instance: it sees its tables and views, but not its temporary ones. */
   connect(): Promise<Database>;
@@ -39,8 +43,11 @@ export interface Database {
 
 /** Opens an in-memory instance. Throws `internal` where the native library cannot be loaded. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const driver = await import('@duckdb/node-api');
+  const driver = await loadDriver();
   const instance = await driver.DuckDBInstance.create(':memory:', {
+    // Everything needed is inside the binary; nothing is fetched from the network by naming it.
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
     memory_limit: `${Math.floor(options.memoryBytesMax / 2 ** 20)}MiB`,
     threads: String(options.threads),
     temp_directory: options.temporaryFolder,
@@ -99,11 +106,12 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
   await connection.run(`SET TimeZone = 'UTC'`);
   return {
     connection,
-    async run(sql, parameters) {
-      await guarded(sql, () => connection.run(sql, bound(driver, parameters)));
+    async run(sql, parameters, signal) {
+      await guarded(connection, sql, signal, () => connection.run(sql, bound(driver, parameters)));
     },
-    async rows<Row extends Record<string, unknown>>(sql: string, parameters?: Parameters) {
-      const reader = await guarded(sql, () => connection.runAndReadAll(sql, bound(driver, parameters)));
+    async rows<Row extends Record<string, unknown>>(sql: string, parameters?: Parameters, signal?: AbortSignal) {
+      const reading = () => connection.runAndReadAll(sql, bound(driver, parameters));
+      const reader = await guarded(connection, sql, signal, reading);
       return reader.getRowObjects().map((row) => plain(driver, row)) as Row[];
     },
     connect: () => connect(driver, instance, false),
@@ -115,13 +123,34 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
   };
 }
 
-async function guarded<T>(sql: string, action: () => Promise<T>): Promise<T> {
+async function loadDriver(): Promise<Driver> {
+  try {
+    return await import('@duckdb/node-api');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `DuckDB cannot be loaded on ${process.platform}-${process.arch}: ${reason}; run npm ci here`;
+    throw new SluiceError('internal', message, { cause });
+  }
+}
+
+async function guarded<T>(
+  connection: DuckDBConnection,
+  sql: string,
+  signal: AbortSignal | undefined,
+  action: () => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const interrupt = (): void => connection.interrupt();
+  signal?.addEventListener('abort', interrupt);
   try {
     return await action();
   } catch (error) {
+    signal?.throwIfAborted();
     const message = error instanceof Error ? error.message : String(error);
     const head = sql.trim().slice(0, 120).replaceAll(/\s+/g, ' ');
     throw new SluiceError('internal', `DuckDB: ${message}`, { context: { statement: head }, cause: error });
+  } finally {
+    signal?.removeEventListener('abort', interrupt);
   }
 }
 

@@ -34,6 +34,19 @@ const bodiesOf = (events: readonly { body: unknown }[]): unknown[] => events.map
 const lastNumber = async (): Promise<number> =>
   (await fixture.producer().getPartitionProperties('0')).lastEnqueuedSequenceNumber;
 
+const start = async (folder: string, port: string): Promise<{ child: ChildProcess; connectionString: string }> => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'hub-process.ts'), folder, port], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout ?? child, 'data')) as [Buffer];
+  return { child, connectionString: line.toString().trim() };
+};
+
+const kill = async (child: ChildProcess): Promise<void> => {
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+};
+
 describe('links and connections that break', () => {
   it('a receiver whose link is detached by force comes back and misses nothing', async () => {
     const producer = fixture.producer();
@@ -142,18 +155,6 @@ describe('events and hubs that go', () => {
 });
 
 describe('a hub that is killed', () => {
-  const start = async (folder: string, port: string): Promise<{ child: ChildProcess; connectionString: string }> => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'hub-process.ts'), folder, port], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const [line] = (await once(child.stdout ?? child, 'data')) as [Buffer];
-    return { child, connectionString: line.toString().trim() };
-  };
-  const kill = async (child: ChildProcess): Promise<void> => {
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  };
-
   it('in the middle of sends has every acknowledged event when it is back, and no hole', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'hub-kill-'));
     const first = await start(folder, '0');

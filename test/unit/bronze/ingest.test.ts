@@ -331,6 +331,23 @@ describe('[I1] any stream, cut and killed anywhere', () => {
     };
   }
 
+  test('at every single write of a run that meets a gap in the stream', async () => {
+    for (let writes = 1; writes <= 14; writes++) {
+      for (const after of [false, true]) {
+        const lake = openMemory();
+        const hub = new SimulatedEventSource('calls', 2);
+        hub.send(0, ...bodies(0, 9));
+        hub.send(1, ...bodies(0, 5));
+        hub.partition(0).missing.add(4);
+        const kill = new AbortController();
+        const killed = killedAt(lake, writes, after, () => kill.abort());
+        await ingest(workshop, killed, hub, { onLoss: 'record' }, kill.signal).catch(() => undefined);
+        expect((await ingest(workshop, lake, hub, { onLoss: 'record' })).errors).toEqual([]);
+        await expectConserved(lake, hub);
+      }
+    }
+  });
+
   const step = fc.oneof(
     fc.record({ do: fc.constant('send'), partition: fc.nat(1), count: fc.integer({ min: 1, max: 9 }) }),
     fc.record({ do: fc.constant('expire'), partition: fc.nat(1), count: fc.integer({ min: 1, max: 6 }) }),
@@ -380,12 +397,14 @@ describe('[I1] any stream, cut and killed anywhere', () => {
       lake,
       'SELECT partition_id AS p, first_sequence_number AS first, last_sequence_number AS last FROM gaps',
     );
-    for (const [partition, { events }] of hub.partitions.entries()) {
+    for (const [partition, { events, firstRetained }] of hub.partitions.entries()) {
       const seen = rows.filter(({ p }) => p === partition).map(({ n }) => Number(n));
       for (const { first, last } of gaps.filter(({ p }) => p === partition)) {
         for (let n = first; n <= last; n++) seen.push(Number(n));
       }
+      // The range begins where it was first read from: never after what is retained.
       const least = Math.min(...seen, events.length);
+      expect(least).toBeLessThanOrEqual(firstRetained);
       expect(seen.toSorted((a, b) => a - b)).toEqual(
         Array.from({ length: events.length - least }, (_, i) => least + i),
       );

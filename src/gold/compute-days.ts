@@ -6,11 +6,10 @@ import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { PinnedSource } from './pinned-sources.ts';
 
-const statement = (name: string): string => sqlFile(new URL(name, import.meta.url));
-const daysSql = statement('statements/days.sql');
-const rowsSql = statement('statements/rows.sql');
-const ratioSql = statement('statements/ratio.sql');
-const ownDaysSql = statement('audits/own_days.sql');
+const daysSql = sqlFile(new URL('statements/days.sql', import.meta.url));
+const rowsSql = sqlFile(new URL('statements/rows.sql', import.meta.url));
+const ratioSql = sqlFile(new URL('statements/ratio.sql', import.meta.url));
+const ownDaysSql = sqlFile(new URL('audits/own_days.sql', import.meta.url));
 
 const DAY_MS = 86_400_000;
 

@@ -42,7 +42,7 @@ export async function runView(options: GoldOptions, signal: AbortSignal): Promis
     if (result.reason === 'fenced') return outcome('locked');
     log.warn('commit lost a race', { table: gold.root, reason: result.reason });
   }
-  const message = `${gold.root}: other writers changed the table during ${limits.attemptsMax} tries in a row; run again`;
+  const message = `${gold.root}: other writers changed it during ${limits.attemptsMax} tries in a row; run again`;
   throw new SluiceError('table_conflict', message, { context: { view: view.name, attempts: limits.attemptsMax } });
 }
 
@@ -73,18 +73,23 @@ async function workOf(
   const database = await options.openDatabase();
   const scratch = options.scratch.scope();
   try {
-    return await inWorkArea(database, `gold_${view.name}`, async (area) => {
-      const { days: touched, rowsChanged } = await measure('compare', () =>
-        touchDays(area, changes, snapshot, view.dayColumn, scratch, signal),
-      );
-      const sliceDaysMax = options.sliceDaysMax ?? limits.sliceDaysMax;
-      const how = { view, gold: options.gold, sources, sliceDaysMax, scratch, measure };
-      const { files: add, rows } = await computeDays(area, touched, how, signal);
-      const dayOf = ({ partitionValues }: DataFile): string => partitionValues[view.dayColumn] ?? '';
-      const remove = [...snapshot.files.values()].filter((file) => touched.includes(dayOf(file)));
-      const days = [...new Set([...remove, ...add].map(dayOf))].toSorted();
-      return { rowsIn: rowsChanged, touched, days, rows, remove, add };
-    });
+    return await inWorkArea(
+      database,
+      `gold_${view.name}`,
+      async (area) => {
+        const { days: touched, rowsChanged } = await measure('compare', () =>
+          touchDays(area, changes, snapshot, view.dayColumn, scratch, signal),
+        );
+        const sliceDaysMax = options.sliceDaysMax ?? limits.sliceDaysMax;
+        const how = { view, gold: options.gold, sources, sliceDaysMax, scratch, measure };
+        const { files: add, rows } = await computeDays(area, touched, how, signal);
+        const dayOf = ({ partitionValues }: DataFile): string => partitionValues[view.dayColumn] ?? '';
+        const remove = [...snapshot.files.values()].filter((file) => touched.includes(dayOf(file)));
+        const days = [...new Set([...remove, ...add].map(dayOf))].toSorted();
+        return { rowsIn: rowsChanged, touched, days, rows, remove, add };
+      },
+      signal,
+    );
   } finally {
     scratch.release();
   }

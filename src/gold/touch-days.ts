@@ -4,11 +4,10 @@ import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { SourceChanges } from './pinned-sources.ts';
 
-const statement = (name: string): string => sqlFile(new URL(`statements/${name}.sql`, import.meta.url));
-const changedSql = statement('changed');
-const touchSql = statement('touch');
-const touchKnownSql = statement('touch-known');
-const listTouchedSql = statement('list-touched');
+const changedSql = sqlFile(new URL('statements/changed.sql', import.meta.url));
+const touchSql = sqlFile(new URL('statements/touch.sql', import.meta.url));
+const touchKnownSql = sqlFile(new URL('statements/touch-known.sql', import.meta.url));
+const listTouchedSql = sqlFile(new URL('statements/list-touched.sql', import.meta.url));
 
 /** When a row was written is no part of what it says. */
 const LOADED_AT = 'loaded_at';

@@ -43,28 +43,33 @@ export async function applySlice(
   const schema = `silver_${options.dataset.name}`;
   const scratch = options.scratch.scope();
   try {
-    return await inWorkArea(database, schema, async (area) => {
-      await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
-      const { contract } = target.bronze;
-      await defineRelation(area, 'bronze', options.bronze, contract, slice.files, scratch, signal);
-      const judged = await times.measure('judge', () => judgeBronze(area, schema, options.dataset, signal));
-      await checkConservation(area, judged, options);
-      const nowUs = BigInt(options.clock.nowMs()) * 1000n;
-      const rejected = target.lacks.rejected
-        ? await times.measure('write', () => writeRejected(area, options, target, nowUs, judged, signal))
-        : [];
-      const batch = {
-        dataset: options.dataset,
-        location: options.silver,
-        snapshot: target.silver,
-        loadedAtUs: nowUs,
-      };
-      const merge = (): Promise<Merge> =>
-        judged.accepted === 0
-          ? Promise.resolve(NOTHING_MERGED)
-          : mergeBatch(area, batch, scratch, (step, action) => times.measure(step, action), signal);
-      return commitBoth(options, target, slice, judged, rejected, merge, times, signal);
-    });
+    return await inWorkArea(
+      database,
+      schema,
+      async (area) => {
+        await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
+        const { contract } = target.bronze;
+        await defineRelation(area, 'bronze', options.bronze, contract, slice.files, scratch, signal);
+        const judged = await times.measure('judge', () => judgeBronze(area, schema, options.dataset, signal));
+        await checkConservation(area, judged, options);
+        const nowUs = BigInt(options.clock.nowMs()) * 1000n;
+        const rejected = target.lacks.rejected
+          ? await times.measure('write', () => writeRejected(area, options, target, nowUs, judged, signal))
+          : [];
+        const batch = {
+          dataset: options.dataset,
+          location: options.silver,
+          snapshot: target.silver,
+          loadedAtUs: nowUs,
+        };
+        const merge = (): Promise<Merge> =>
+          judged.accepted === 0
+            ? Promise.resolve(NOTHING_MERGED)
+            : mergeBatch(area, batch, scratch, (step, action) => times.measure(step, action), signal);
+        return commitBoth(options, target, slice, judged, rejected, merge, times, signal);
+      },
+      signal,
+    );
   } finally {
     scratch.release();
   }

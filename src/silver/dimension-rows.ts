@@ -30,7 +30,8 @@ export async function* readRows(
   const found = await readFile(area, contract, source);
   const missing = names.filter((name) => !found.has(name));
   if (missing.length > 0) {
-    const message = `${source.file} lacks the columns ${missing.join(', ')} of the dimension ${contract.name}; nothing changed`;
+    const what = `lacks the columns ${missing.join(', ')} of the dimension ${contract.name}`;
+    const message = `${source.file} ${what}; nothing changed`;
     throw new SluiceError('dimension_invalid', message, {
       context: { dimension: contract.name, column: missing[0] ?? '' },
     });
@@ -60,7 +61,8 @@ async function readFile(
   } catch (cause) {
     if (isAbort(cause)) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `${file} cannot be read as ${format} for the dimension ${contract.name}: ${reason}; nothing changed`;
+    const what = `cannot be read as ${format} for the dimension ${contract.name}`;
+    const message = `${file} ${what}: ${reason}; nothing changed`;
     throw new SluiceError('dimension_invalid', message, { context: { dimension: contract.name, file }, cause });
   }
   const columns = await area.rows<{ column_name: string }>('DESCRIBE source');

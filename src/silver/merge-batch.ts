@@ -8,13 +8,12 @@ import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { findFiles } from './find-files.ts';
 
-const statement = (name: string): string => sqlFile(new URL(name, import.meta.url));
-const incomingSql = statement('statements/incoming.sql');
-const mergeSql = statement('statements/merge.sql');
-const replacementSql = statement('statements/replacement.sql');
-const countMergeSql = statement('statements/count-merge.sql');
-const countReplacementSql = statement('statements/count-replacement.sql');
-const oneRowAKeySql = statement('audits/one_row_a_key.sql');
+const incomingSql = sqlFile(new URL('statements/incoming.sql', import.meta.url));
+const mergeSql = sqlFile(new URL('statements/merge.sql', import.meta.url));
+const replacementSql = sqlFile(new URL('statements/replacement.sql', import.meta.url));
+const countMergeSql = sqlFile(new URL('statements/count-merge.sql', import.meta.url));
+const countReplacementSql = sqlFile(new URL('statements/count-replacement.sql', import.meta.url));
+const oneRowAKeySql = sqlFile(new URL('audits/one_row_a_key.sql', import.meta.url));
 
 /** Columns that every dataset has: what a silver row keeps of its bronze row, and when it was written. */
 const ORIGIN = ['enqueued_at', 'partition_id', 'sequence_number', 'loaded_at'];

@@ -17,20 +17,25 @@ export async function replaceDimension(options: DimensionOptions, signal: AbortS
   const { contract, table, clock, runId, log } = options;
   const context = { clock, runId, log };
   const database = await options.openDatabase();
-  return inWorkArea(database, `dimension_${contract.name}`, async (area) => {
-    const rows = await makeTable(area, options, signal);
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const snapshot = await ensureTable(table, contract.table, { context }, signal);
-      const add = await writeFiles(area, table, contract.table, 'dimension', options.scratch, signal);
-      const remove = [...snapshot.files.values()];
-      const change = { operation: 'WRITE', parameters: { mode: 'Overwrite' }, add, remove, fence: options.fence };
-      const result = await commit(table, snapshot, { ...change, reads: 'all' }, context, signal);
-      if (result.kind === 'committed') return { dimension: contract.name, outcome: 'complete', rows };
-      if (result.reason === 'fenced') return { dimension: contract.name, outcome: 'locked', rows: 0 };
-    }
-    const message = `${table.root}: other writers changed the table during ${ATTEMPTS_MAX} tries in a row; run again`;
-    throw new SluiceError('table_conflict', message, { context: { dimension: contract.name } });
-  });
+  return inWorkArea(
+    database,
+    `dimension_${contract.name}`,
+    async (area) => {
+      const rows = await makeTable(area, options, signal);
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        const snapshot = await ensureTable(table, contract.table, { context }, signal);
+        const add = await writeFiles(area, table, contract.table, 'dimension', options.scratch, signal);
+        const remove = [...snapshot.files.values()];
+        const change = { operation: 'WRITE', parameters: { mode: 'Overwrite' }, add, remove, fence: options.fence };
+        const result = await commit(table, snapshot, { ...change, reads: 'all' }, context, signal);
+        if (result.kind === 'committed') return { dimension: contract.name, outcome: 'complete', rows };
+        if (result.reason === 'fenced') return { dimension: contract.name, outcome: 'locked', rows: 0 };
+      }
+      const message = `${table.root}: other writers changed the table during ${ATTEMPTS_MAX} tries in a row; run again`;
+      throw new SluiceError('table_conflict', message, { context: { dimension: contract.name } });
+    },
+    signal,
+  );
 }
 
 /** See the door. */

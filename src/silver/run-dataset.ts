@@ -107,7 +107,6 @@ class Total {
   }
 
   outcome(outcome: 'complete' | 'stopped' | 'locked', times: StepTimes): SilverOutcome {
-    const version = (applied: number): number | undefined => (applied < 0 ? undefined : applied);
     return {
       dataset: this.#dataset,
       outcome: outcome === 'complete' && this.#slices === 0 ? 'empty' : outcome,
@@ -120,6 +119,10 @@ class Total {
       stepSeconds: times.seconds(),
     };
   }
+}
+
+function version(applied: number): number | undefined {
+  return applied < 0 ? undefined : applied;
 }
 
 function sumInto(sums: Map<string, number>, counts: Readonly<Record<string, number>>): void {

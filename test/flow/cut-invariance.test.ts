@@ -175,9 +175,9 @@ function expectDays(
 
 async function expectNothingLeft(lake: SmallLake, label: string): Promise<void> {
   const opens = lake.databaseOpens;
-  for (const dataset of DATASETS) expect((await lake.silver(dataset)).outcome, label).toBe('empty');
-  for (const view of VIEWS) expect((await lake.gold(view)).outcome, label).toBe('empty');
-  expect(lake.databaseOpens, label).toBe(opens);
+  for (const dataset of DATASETS) expect((await lake.silver(dataset)).outcome, `${label}: nothing left`).toBe('empty');
+  for (const view of VIEWS) expect((await lake.gold(view)).outcome, `${label}: nothing left`).toBe('empty');
+  expect(lake.databaseOpens, `${label}: nothing opened`).toBe(opens);
 }
 
 type Sums = { rowsIn: number; superseded: number; rejected: number };
@@ -199,7 +199,7 @@ function conservation() {
         const rejected = lake.rejected_events.filter((row) => row['dataset'] === dataset).length;
         const expected = { rowsIn: theirs.length, superseded: lake.superseded[dataset] ?? 0, rejected };
         expect(sums.get(dataset), `${label}: ${dataset}`).toEqual(expected);
-        expect(theirs.length, label).toBe(lake[dataset].length + expected.superseded + rejected);
+        expect(theirs.length, `${label}: conserved`).toBe(lake[dataset].length + expected.superseded + rejected);
       }
     },
   };

@@ -154,10 +154,13 @@ function timestampText(random: Random, us: bigint): string {
   const offsetMinutes = random.pick([0, -180, 330, 1439]);
   const seconds = new Date(Number(us / 1_000_000n) * 1000 + offsetMinutes * 60_000).toISOString().slice(0, 19);
   const fraction = `.${String(us % 1_000_000n).padStart(6, '0')}${random.pick(['', '9', '999'])}`;
-  const two = (value: number): string => String(Math.trunc(value)).padStart(2, '0');
   const size = Math.abs(offsetMinutes);
   const sign = offsetMinutes < 0 ? '-' : '+';
   return `${seconds}${fraction}${offsetMinutes === 0 ? 'Z' : `${sign}${two(size / 60)}:${two(size % 60)}`}`;
+}
+
+function two(value: number): string {
+  return String(Math.trunc(value)).padStart(2, '0');
 }
 
 function agentVersion(random: Random): Row[] {

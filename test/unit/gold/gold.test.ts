@@ -201,7 +201,7 @@ describe('touched days', () => {
     expect(lake.databaseOpens).toBe(opens);
   });
 
-  test('a leg touches its day and that of the leg before it within 86,400 seconds; the others keep their files', async () => {
+  test('a leg touches its day and that of the leg before it within 86,400 seconds, and no other', async () => {
     const before = await dayFiles('agent_daily');
     const outcomes = await arrive([leg({ call_id: 'new', started_at: at('2026-01-07', '12:00:00') })]);
     expect(outcomes['agent_daily']?.daysRewritten).toEqual(['2026-01-06', '2026-01-07']);
@@ -313,7 +313,7 @@ test('ratio is exact and rounds half away from zero, on numbers of any size', as
     [0n, 3n],
     [5n, 0n],
   ];
-  for (let at = 0; at < 500; at++) {
+  for (let count = 0; count < 500; count++) {
     const denominator = BigInt(1 + random.below(4000));
     pairs.push([BigInt(random.below(2 ** 31) - 2 ** 30), denominator], [denominator * 5n + 1n, denominator * 1000n]);
   }

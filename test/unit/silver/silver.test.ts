@@ -141,11 +141,6 @@ describe('merging', () => {
     await lake.silver('call_legs');
     expect(await flags()).toEqual([`${high} true true`, `${low} true true`, 'ended later false false'].toSorted());
   });
-
-  async function flags(): Promise<string[]> {
-    const rows = await lake.rows('silver/call_legs');
-    return rows.map((row) => `${row['leg_id']} ${row['is_transfer']} ${row['is_improper_transfer']}`).toSorted();
-  }
 });
 
 test('days and period are those of the business time zone', async () => {
@@ -245,6 +240,18 @@ test('many bronze commits are applied in slices, each with its own version', asy
   expect(await lake.rows('silver/call_legs')).toHaveLength(3);
 });
 
+test('an abort during a statement ends the run as an abort, and the next run does the work', async () => {
+  await lake.bronze('call_legs', [leg({})]);
+  const abort = new AbortController();
+  const slow = `SELECT * FROM (${readFileSync(legs.model, 'utf8')}\n) WHERE (SELECT sum(range) FROM range(1e12::BIGINT)) > 0`;
+  await withFile(slow, async (model) => {
+    const running = buildSilver({ ...legOptions(), dataset: { ...legs, model } }, abort.signal);
+    setTimeout(() => abort.abort(), 300);
+    await expect(running).rejects.toMatchObject({ name: 'AbortError' });
+  });
+  expect(await lake.silver('call_legs')).toMatchObject({ outcome: 'complete', written: 1 });
+});
+
 test('a soft stop leaves what is not begun for the next run', async () => {
   await lake.bronze('call_legs', [leg({})]);
   const outcome = await buildSilver({ ...legOptions(), stop: AbortSignal.abort() }, signal);
@@ -294,6 +301,12 @@ async function withFile(sql: string, action: (url: URL) => Promise<void>): Promi
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The legs with their two flags. */
+async function flags(): Promise<string[]> {
+  const rows = await lake.rows('silver/call_legs');
+  return rows.map((row) => `${row['leg_id']} ${row['is_transfer']} ${row['is_improper_transfer']}`).toSorted();
 }
 
 /** The first put of an object whose path begins so never comes to pass. */

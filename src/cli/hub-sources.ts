@@ -1,0 +1,136 @@
+import type { DatasetContract, Pipeline } from '../../schemas/contract.ts';
+import type { Clock } from '../base/clock.ts';
+import { SluiceError, toSluiceError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { BronzeOutcome } from '../bronze/bronze.ts';
+import type { CheckpointStore, EventSource } from '../eventhubs/eventhubs.ts';
+import { openStore, parseLake } from '../storage/open-store.ts';
+import type { ObjectStore } from '../storage/storage.ts';
+import { required, wrong, type Configuration } from './configuration.ts';
+import { suggestion } from './nearest.ts';
+
+export const EVENTHUBS_HINT =
+  'give a connection string of the namespace or NAME.servicebus.windows.net (`sluice hub` prints one of its own)';
+
+/** A dataset's hub, and why it cannot be read where it cannot. */
+export interface HubSource {
+  readonly dataset: DatasetContract;
+  readonly hub: string;
+  readonly source: EventSource;
+  readonly failure?: SluiceError;
+}
+
+/** Dataset → hub name; throws where SLUICE_HUBS names a dataset that the pipeline does not have. */
+export function hubNameOf(configuration: Configuration, pipeline: Pipeline): (dataset: string) => string {
+  const names = pipeline.datasets.map((dataset) => dataset.name);
+  for (const name of configuration.hubs.keys()) {
+    if (!names.includes(name)) throw wrong('SLUICE_HUBS', `names the dataset "${name}"; ${suggestion(name, names)}`);
+  }
+  return (dataset) => configuration.hubs.get(dataset) ?? dataset;
+}
+
+/** The datasets that `--hub` asks for, by dataset or hub name; all where it asks for none. */
+export function chosenDatasets(
+  wanted: readonly string[] | undefined,
+  pipeline: Pipeline,
+  hubName: (dataset: string) => string,
+): readonly DatasetContract[] {
+  if (wanted === undefined) return pipeline.datasets;
+  const named = (name: string) => (dataset: DatasetContract) => dataset.name === name || hubName(dataset.name) === name;
+  for (const name of wanted) {
+    if (pipeline.datasets.some(named(name))) continue;
+    const names = pipeline.datasets.map((dataset) => hubName(dataset.name));
+    throw new SluiceError('usage', `unknown hub '${name}'; ${suggestion(name, names)}`, { context: { hub: name } });
+  }
+  return pipeline.datasets.filter((dataset) => wanted.some((name) => named(name)(dataset)));
+}
+
+/**
+ * Asks every hub who it is before anything is written. A wrong name or setting is thrown; a hub that does not answer
+ * is told with its failure, so that it stops no other.
+ */
+export async function reachHubs(
+  datasets: readonly DatasetContract[],
+  configuration: Configuration,
+  hubName: (dataset: string) => string,
+  tools: { readonly clock: Clock; readonly log: Log },
+  signal: AbortSignal,
+): Promise<HubSource[]> {
+  const { openEventSource } = await import('../eventhubs/eventhubs.ts');
+  const connection = required(configuration.eventHubs, 'SLUICE_EVENTHUBS', EVENTHUBS_HINT);
+  const { consumerGroup } = configuration;
+  const sources = datasets.map((dataset) => {
+    const hub = hubName(dataset.name);
+    return { dataset, hub, source: openEventSource({ connection, hub, consumerGroup, ...tools }) };
+  });
+  const answers = await Promise.allSettled(sources.map(({ source }) => source.hubProperties(signal)));
+  signal.throwIfAborted();
+  const failures = answers.map((answer) => (answer.status === 'rejected' ? toSluiceError(answer.reason) : undefined));
+  const fatal = failures.find((failure) => failure !== undefined && failure.exitCode !== 4);
+  if (fatal !== undefined) {
+    await closeHubs(sources);
+    throw fatal;
+  }
+  return sources.map((source, index) => {
+    const failure = failures[index];
+    return failure === undefined ? source : { ...source, failure };
+  });
+}
+
+export async function closeHubs(hubs: readonly Pick<HubSource, 'source'>[]): Promise<void> {
+  await Promise.allSettled(hubs.map(({ source }) => source.close()));
+}
+
+/** What a hub that did not answer leaves in the receipt. */
+export function unreachedHub({ dataset, hub, failure }: HubSource): BronzeOutcome {
+  return {
+    dataset: dataset.name,
+    hub,
+    partitions: [],
+    outcome: 'failed',
+    errors: failure === undefined ? [] : [failure],
+    warnings: [],
+    files: 0,
+    bytesWritten: 0,
+    commits: 0,
+    stepSeconds: { plan: 0, receive: 0, write: 0, commit: 0, checkpoint: 0 },
+  };
+}
+
+/** Where checkpoints are kept: the setting's place, or `_checkpoints` of the lake. */
+export async function checkpointObjects(
+  configuration: Configuration,
+  lake: ObjectStore,
+  signal: AbortSignal,
+): Promise<ObjectStore> {
+  const setting = 'SLUICE_CHECKPOINTS';
+  if (configuration.checkpoints === undefined) return below(lake, '_checkpoints/');
+  const location = parseLake(configuration.checkpoints, setting);
+  return openStore(
+    location,
+    { connectionString: configuration.storageConnectionString, create: true, setting },
+    signal,
+  );
+}
+
+export async function checkpointsOf(
+  objects: ObjectStore,
+  { source, hub }: HubSource,
+  consumerGroup: string,
+): Promise<CheckpointStore> {
+  const { openCheckpoints } = await import('../eventhubs/eventhubs.ts');
+  return openCheckpoints(objects, { namespace: source.namespace, hub, consumerGroup });
+}
+
+/** A part of a store, as a store of its own for what checkpoints ask of it. */
+function below(store: ObjectStore, prefix: string): ObjectStore {
+  return {
+    ...store,
+    put: (path, ...rest) => store.put(`${prefix}${path}`, ...rest),
+    async *list(path, signal, options) {
+      for await (const found of store.list(`${prefix}${path}`, signal, options)) {
+        yield { ...found, path: found.path.slice(prefix.length) };
+      }
+    },
+  };
+}

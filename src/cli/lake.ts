@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Pipeline } from '../../schemas/contract.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { SluiceError } from '../base/errors.ts';
+import { MiB } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { TableLocation } from '../delta/delta.ts';
+import { openDatabase, type Database } from '../duckdb/duckdb.ts';
+import type { StorageCalls } from '../report/report.ts';
+import { openStore, parseLake } from '../storage/open-store.ts';
+import { openScratch, type Scratch } from '../storage/scratch.ts';
+import type { ObjectStore } from '../storage/storage.ts';
+import { required, type Configuration } from './configuration.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A lake that a command works on, and what the work needs. DuckDB is loaded at the first call. */
+export interface Lake {
+  readonly store: ObjectStore;
+  readonly calls: () => StorageCalls;
+  readonly scratch: Scratch;
+  readonly runId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  table(root: string): TableLocation;
+  openDatabase(): Promise<Database>;
+  close(): Promise<void>;
+}
+
+export interface OpenLakeOptions {
+  /** Read-only commands create nothing, and may run beside another: their scratch is their own. */
+  readonly readOnly: boolean;
+  readonly log: Log;
+}
+
+const memory = { shareOfDuckDb: 0.5, duckDbBytesMax: 2048 * MiB } as const;
+
+export async function openLake(
+  configuration: Configuration,
+  terminal: Terminal,
+  options: OpenLakeOptions,
+): Promise<Lake> {
+  const text = options.readOnly ? (configuration.lake ?? localLake(terminal.workingFolder)) : configuration.lake;
+  const hint = options.readOnly
+    ? 'name the lake to read; there is no .sluice/lake here'
+    : 'name the folder or container';
+  const location = parseLake(required(text, 'SLUICE_LAKE', hint));
+  const inner = await openStore(
+    location,
+    { connectionString: configuration.storageConnectionString, create: !options.readOnly },
+    terminal.stop.hard,
+  );
+  const { countCalls } = await import('../report/report.ts');
+  const { store, calls } = countCalls(inner);
+  const scratchFolder = scratchFolderOf(configuration, store.url, options.readOnly);
+  const scratch = await openScratch(scratchFolder, configuration.scratch.bytesMax).catch((cause: unknown) => {
+    if (cause instanceof SluiceError) throw cause;
+    const message = `SLUICE_SCRATCH: ${scratchFolder} cannot be written (${(cause as Error).message}); name another folder`;
+    throw new SluiceError('configuration', message, { cause });
+  });
+  const openOnce = once(() =>
+    openDatabase({
+      memoryBytesMax: Math.min(configuration.memoryBytesMax * memory.shareOfDuckDb, memory.duckDbBytesMax),
+      threads: configuration.threads,
+      temporaryFolder: path.join(scratchFolder, 'spill'),
+    }),
+  );
+  return {
+    store,
+    calls,
+    scratch,
+    runId: `${new Date(systemClock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomUUID().slice(0, 8)}`,
+    clock: systemClock,
+    log: options.log,
+    table: (root) => ({ store, root }),
+    openDatabase: openOnce.get,
+    async close() {
+      (await openOnce.made())?.close();
+      await scratch.close();
+      if (options.readOnly) await rm(scratchFolder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The call centre, or the pipeline of SLUICE_PIPELINE; checks the dataset names of SLUICE_HUBS against it. */
+export async function loadPipeline(configuration: Configuration): Promise<Pipeline> {
+  const file = configuration.pipelineModule;
+  if (file === undefined) return (await import('../pipeline.ts')).callCentre;
+  const module = await import(pathToFileURL(path.resolve(file)).href).catch((cause: unknown) => {
+    const message = `SLUICE_PIPELINE: ${file} cannot be loaded (${(cause as Error).message})`;
+    throw new SluiceError('configuration', message, { cause });
+  });
+  if (module.pipeline?.datasets === undefined) {
+    throw new SluiceError('configuration', `SLUICE_PIPELINE: ${file} has no export named pipeline`);
+  }
+  return module.pipeline as Pipeline;
+}
+
+/** The lake of `start`, for commands that only read. */
+function localLake(workingFolder: string): string | undefined {
+  const folder = path.join(workingFolder, '.sluice', 'lake');
+  return existsSync(folder) ? folder : undefined;
+}
+
+function scratchFolderOf(configuration: Configuration, url: string, own: boolean): string {
+  const lake = createHash('sha256').update(url).digest('hex').slice(0, 16);
+  return path.join(configuration.scratch.folder, own ? `${lake}-${randomUUID().slice(0, 8)}` : lake);
+}
+
+function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => Promise<T | undefined> } {
+  let made: Promise<T> | undefined;
+  return { get: () => (made ??= make()), made: async () => made?.catch(() => undefined) };
+}

@@ -1,0 +1,56 @@
+import type { Log } from '../base/log.ts';
+import { createLog } from '../base/log.ts';
+import type { Configuration, Environment } from './configuration.ts';
+
+/** What a command has of the process it runs in. Results go to `print`, everything else to the log. */
+export interface Terminal {
+  /** The environment with what `.env` adds. */
+  readonly environment: Environment;
+  readonly workingFolder: string;
+  readonly print: (text: string) => void;
+  readonly stop: StopSignals;
+  /** Nothing before it was asked for: a wrong SLUICE_LOG is then a wrong setting like others. */
+  readonly logOf: (configuration: Pick<Configuration, 'logLevel'>) => Log;
+}
+
+export interface StopSignals {
+  /** Aborted by the first SIGINT or SIGTERM: finish what is begun, commit it, and end. */
+  readonly soft: AbortSignal;
+  /** Aborted when the process is to end at once. */
+  readonly hard: AbortSignal;
+}
+
+/** A log on stderr: text for a person, JSON lines for what collects them. */
+export function stderrLog(level: Configuration['logLevel']): Log {
+  return createLog({
+    level,
+    format: process.stderr.isTTY ? 'text' : 'json',
+    write: (line) => void process.stderr.write(line),
+    now: () => Date.now(),
+  });
+}
+
+/** One key press may reach us twice, from the terminal and through npm: signals this near count once. */
+const SAME_SIGNAL_MS = 250;
+
+/** The first signal is a soft stop, the second ends the process as the shell expects of one that was killed. */
+export function listenForStop(log: () => Log): StopSignals {
+  const soft = new AbortController();
+  const hard = new AbortController();
+  let firstAtMs: number | undefined;
+  const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      const now = performance.now();
+      if (firstAtMs === undefined) {
+        firstAtMs = now;
+        log().info('stopping: what is read will be committed; a second signal ends at once', { signal: name });
+        soft.abort();
+      } else if (now - firstAtMs > SAME_SIGNAL_MS) {
+        hard.abort();
+        process.exit(128 + numbers[name]);
+      }
+    });
+  }
+  return { soft: soft.signal, hard: hard.signal };
+}

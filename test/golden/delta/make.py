@@ -163,3 +163,4 @@ def escaped_paths() -> None:
 
 spark_checkpoint()
 escaped_paths()
+pq.write_table(pa.table({"add": pa.array(["x"]), "n": pa.array([1])}), HERE / "no-checkpoint.parquet")

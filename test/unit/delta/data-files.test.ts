@@ -174,6 +174,23 @@ describe('a relation', () => {
     expect(Object.values(plan ?? {}).join('')).toMatch(/Total Files Read: 1\b/);
   });
 
+  test('takes a column that is no partition from the file, though a directory bears its name', async () => {
+    const contract: TableContract = { columns: [{ name: 'label', type: 'string' }], partitionColumns: [] };
+    const place = { store: openFolder(path.join(folder, 'hive')), root: 'things' };
+    const file = scratch.newFile('.parquet');
+    await database.run(`COPY (SELECT 'right' AS label) TO $file (FORMAT parquet)`, { file });
+    await place.store.upload('things/label=wrong/part-0.parquet', file, signal);
+    const own: DataFile = {
+      path: 'label=wrong/part-0.parquet',
+      partitionValues: {},
+      sizeBytes: 1,
+      modifiedAtMs: 0,
+      statistics: undefined,
+    };
+    await define([own], contract, 'found', place);
+    expect(await database.rows('FROM found')).toEqual([{ label: 'right' }]);
+  });
+
   test('reads files of other writers: other order, narrower numbers, naive timestamps, columns beyond', async () => {
     const file = scratch.newFile('.parquet');
     await database.run(

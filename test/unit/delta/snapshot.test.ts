@@ -144,6 +144,20 @@ describe('log checkpoints', () => {
     expect(facts(await readSnapshot(location, signal))).toEqual(facts(last));
   });
 
+  test('a Parquet file of something else under a checkpoint’s name is passed over', async () => {
+    const { location, last } = await tableOf(3);
+    const other = new URL('../../golden/delta/no-checkpoint.parquet', import.meta.url);
+    await location.store.put(checkpointName(2), await readFile(other), signal);
+    expect(facts(await readSnapshot(location, signal))).toEqual(facts(last));
+  });
+
+  test('the pointer never goes back to an older one', async () => {
+    const { location } = await tableOf(21);
+    await writeLogCheckpoint(location, { version: 7, nowMs: Date.now() }, signal);
+    const pointer = await location.store.read(`${LOG}_last_checkpoint`, signal);
+    expect(JSON.parse(new TextDecoder().decode(pointer))).toMatchObject({ version: 20 });
+  });
+
   test('that come back otherwise than written are never pointed to', async () => {
     const { location } = await tableOf(3);
     const store: ObjectStore = {

@@ -80,7 +80,8 @@ export type CommitResult =
   | { readonly kind: 'committed'; readonly snapshot: Snapshot }
   | { readonly kind: 'conflicted'; readonly reason: Conflict; readonly snapshot: Snapshot };
 
-/** transaction: an appId's version is not the expected one; files: a file we build on changed; fenced: a greater lease. */
+/** transaction: an appId's version is not the expected one; files: a file we build on changed; fenced: the table has
+ * seen a lease with a greater number. */
 export type Conflict = 'transaction' | 'files' | 'fenced';
 
 /** What a commit needs from the run it belongs to. */

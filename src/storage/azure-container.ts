@@ -5,7 +5,7 @@ import type { OpenStoreOptions, StoreLocation } from './open-store.ts';
 
 type AzureLocation = Extract<StoreLocation, { kind: 'azure' }>;
 
-/** One try, retries within a call, and how long the first contact may take: an endpoint that is away is told in 20 s. */
+/** Tries within a call, and how long the first contact may take: an endpoint that is away is told within 20 s. */
 const LIMITS = { attemptsMax: 4, firstDelayMs: 400, delayMsMax: 4_000, attemptMsMax: 60_000, connectMsMax: 15_000 };
 
 const CLIENT_OPTIONS = {

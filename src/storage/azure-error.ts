@@ -21,7 +21,7 @@ export function isAbsent(error: unknown): boolean {
   return statusCode === 404;
 }
 
-/** A conditional PUT found the name taken: the service says it in two ways, with and without a hierarchical namespace. */
+/** A conditional PUT found the name taken: with a hierarchical namespace the service says it in other words. */
 export function isTaken(error: unknown): boolean {
   const { statusCode, code } = asServiceError(error);
   return statusCode === 412 || (statusCode === 409 && (code === 'BlobAlreadyExists' || code === 'PathAlreadyExists'));

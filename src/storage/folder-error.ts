@@ -6,7 +6,8 @@ export function folderError(root: string, name: string, setting: string, cause: 
   const context = { path: name, folder: root, reason: code };
   const reason = cause instanceof Error ? cause.message : String(cause);
   if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
-    const message = `unauthorized: the folder ${root} refused ${name} (${code}); give this user the right, or change ${setting}`;
+    const remedy = `give this user the right, or change ${setting}`;
+    const message = `unauthorized: the folder ${root} refused ${name} (${code}); ${remedy}`;
     return new SluiceError('storage_unauthorized', message, { context, cause });
   }
   if (['EEXIST', 'ENOTDIR'].includes(code)) {

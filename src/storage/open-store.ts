@@ -4,7 +4,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import { SluiceError } from '../base/errors.ts';
 import type { ObjectStore } from './storage.ts';
 
-/** Where a lake is, as a setting says it. `endpoint` of Azure is that of the Blob service, without a slash at the end. */
+/** Where a lake is, as a setting says it. `endpoint` of Azure is the Blob service's, without a slash at the end. */
 export type StoreLocation =
   | { readonly kind: 'folder'; readonly folder: string }
   | {
@@ -18,7 +18,7 @@ export type StoreLocation =
     };
 
 export interface OpenStoreOptions {
-  /** AZURE_STORAGE_CONNECTION_STRING; used where it names the location's account. Without it: DefaultAzureCredential. */
+  /** AZURE_STORAGE_CONNECTION_STRING, used where it names the location's account; else DefaultAzureCredential. */
   readonly connectionString?: string | undefined;
   /** Create a container that is missing. False for commands that only read. */
   readonly create?: boolean;

@@ -86,8 +86,10 @@ describe('data files', () => {
     expect(stored?.byteLength).toBe(first?.sizeBytes);
     expect(first?.statistics).toBe(
       '{"numRecords":4,' +
-        '"minValues":{"id":9007199254740993,"count":0,"label":"label 0","at":"2026-01-05T00:00:00.000Z","ratio":0.00},' +
-        '"maxValues":{"id":9007199254740996,"count":3,"label":"label 3","at":"2026-01-05T03:00:00.001Z","ratio":0.75},' +
+        '"minValues":{"id":9007199254740993,"count":0,"label":"label 0",' +
+        '"at":"2026-01-05T00:00:00.000Z","ratio":0.00},' +
+        '"maxValues":{"id":9007199254740996,"count":3,"label":"label 3",' +
+        '"at":"2026-01-05T03:00:00.001Z","ratio":0.75},' +
         '"nullCount":{"id":0,"count":0,"label":0,"body":0,"at":0,"ok":0,"ratio":0,"other":4}}',
     );
   });
@@ -196,7 +198,8 @@ describe('a relation', () => {
     await database.run(
       `COPY (
         SELECT 'extra' AS extra, 1.5::DECIMAL(9, 2) AS ratio, 7::INTEGER AS id, 3::SMALLINT AS "count",
-          'spark' AS label, NULL::VARCHAR AS body, TIMESTAMP '2026-01-05 10:00:00' AS at, true AS ok, NULL::DATE AS other
+          'spark' AS label, NULL::VARCHAR AS body, TIMESTAMP '2026-01-05 10:00:00' AS at, true AS ok,
+          NULL::DATE AS other
       ) TO $file (FORMAT parquet, COMPRESSION snappy)`,
       { file },
     );

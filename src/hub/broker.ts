@@ -125,19 +125,14 @@ export class Broker {
       container.on(event, ({ connection }) => this.#dropLinks((link) => link.connection === connection));
     }
     // Peers repeat the error of our detach in theirs; unheard, any of these would end the process.
-    for (const event of [
-      'sender_error',
-      'receiver_error',
-      'session_error',
-      'connection_error',
-      'protocol_error',
-      'error',
-    ]) {
+    for (const event of ['sender_error', 'receiver_error', 'session_error', 'connection_error', 'protocol_error']) {
       container.on(event, (problem) => this.#options.log.debug(`amqp ${event}`, { detail: describe(problem) }));
     }
+    container.on('error', (problem) => this.#options.log.warn('a connection failed', { detail: describe(problem) }));
   }
 
   #openSource(sender: AmqpSender): void {
+    if (this.#stopping.signal.aborted) return refuse(sender, DETACH_FORCED);
     const source = sender.remote.attach.source?.address ?? '';
     const address = parseSourceAddress(source);
     if (address?.kind === 'cbs' || address?.kind === 'management') return this.#openNode(sender, address.kind);
@@ -186,6 +181,7 @@ export class Broker {
   }
 
   #openTarget(receiver: AmqpLink): void {
+    if (this.#stopping.signal.aborted) return refuse(receiver, DETACH_FORCED);
     const target = receiver.remote.attach.target?.address ?? '';
     const address = parseTargetAddress(target);
     if (address?.kind === 'cbs' || address?.kind === 'management') return this.#openNode(receiver, address.kind);

@@ -79,6 +79,7 @@ export async function startHub(options: HubOptions): Promise<RunningHub> {
         stopping.abort();
         const closing = listeners.map((listener) => listener.close());
         await broker.stop(systemClock);
+        for (const listener of listeners) listener.dropConnections();
         await Promise.all([...closing, maintenance]);
         opened.close();
         unlock();

@@ -6,7 +6,10 @@ import { HUB_LIMITS } from './limits.ts';
 
 export interface Listener {
   readonly port: number;
+  /** No more connections from now on; resolves when the last one is gone. */
   close(): Promise<void>;
+  /** Ends the connections that are left, those too that never got through a TLS handshake. */
+  dropConnections(): void;
 }
 
 type Make = () => Server;
@@ -18,10 +21,10 @@ export async function listenOnLocalhost(port: number, purpose: string, make: Mak
     const bound = portOf(ipv4);
     try {
       const ipv6 = await listen(make(), bound, '::1', purpose);
-      return { port: bound, close: async () => void (await Promise.all([close(ipv4), close(ipv6)])) };
+      return makeListener(bound, [ipv4, ipv6]);
     } catch (error) {
       const isTaken = error instanceof SluiceError;
-      if (!isTaken) return { port: bound, close: () => close(ipv4) };
+      if (!isTaken) return makeListener(bound, [ipv4]);
       await close(ipv4);
       if (port !== 0 || attempt >= HUB_LIMITS.freePortAttemptsMax) throw error;
     }
@@ -44,6 +47,23 @@ export function makeHealthServer(): Make {
       response.writeHead(isHealth ? 200 : 404, { 'content-type': 'application/json' });
       response.end(isHealth ? '{"status":"healthy","message":"Service is healthy."}' : '{"status":"not found"}');
     });
+}
+
+function makeListener(port: number, servers: readonly Server[]): Listener {
+  const sockets = new Set<Socket>();
+  for (const server of servers) {
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
+  }
+  return {
+    port,
+    close: async () => void (await Promise.all(servers.map(close))),
+    dropConnections: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }
 
 function listen(server: Server, port: number, host: string, purpose: string): Promise<Server> {
@@ -73,6 +93,5 @@ function portOf(server: Server): number {
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    if ('closeAllConnections' in server) (server as { closeAllConnections(): void }).closeAllConnections();
   });
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -19,6 +19,7 @@ import {
   textEvents,
   type HubFixture,
 } from './hub-support.ts';
+import { ATTACH, DETACH, WireClient } from './hub-wire-client.ts';
 
 let fixture: HubFixture;
 
@@ -82,6 +83,15 @@ describe('links and connections that break', () => {
   });
 });
 
+describe('a peer that wants to hear something', () => {
+  it('gets empty frames while there is nothing to say', async () => {
+    const client = await WireClient.open(fixture.hub.amqpPort ?? 0, { idle_time_out: 200 });
+    await sleep(700);
+    client.close();
+    expect(client.count(0)).toBeGreaterThanOrEqual(3);
+  });
+});
+
 describe('answers that go wrong', () => {
   it('server-busy: the send is refused, nothing is stored, and a client that tries again gets through', async () => {
     fixture.hub.faults.rejectSends(1);
@@ -110,6 +120,23 @@ describe('answers that go wrong', () => {
     await sleep(250);
     expect([isDone, await lastNumber()]).toEqual([false, 0]);
     await sending;
+  });
+});
+
+describe('a token that expires', () => {
+  it('takes its links away', async () => {
+    let nowMs = Date.now();
+    await fixture.restart({ clock: { nowMs: () => nowMs, sleep: (_, signal) => sleepBriefly(signal) } });
+    const client = await WireClient.open(fixture.hub.amqpPort ?? 0);
+    await client.attachNode('$cbs');
+    await client.authorize(HUB);
+    client.attachSender(2, HUB);
+    await client.next(ATTACH);
+    expect(client.count(DETACH)).toBe(0);
+    nowMs += 3_600_000;
+    const detach = await client.next(DETACH);
+    client.close();
+    expect(JSON.stringify(detach.fields[2])).toContain('amqp:unauthorized-access');
   });
 });
 
@@ -230,6 +257,16 @@ describe('listeners', () => {
     expect(fixture.hub.tlsConnectionString).not.toContain('UseDevelopmentEmulator');
     await fixture.restart({ tlsPort: 0 });
     expect(readFileSync(fixture.hub.certificateFile ?? '')).toEqual(authority);
+  });
+
+  it('a connection that never says a word does not keep the hub from stopping', async () => {
+    await fixture.restart({ tlsPort: 0 });
+    const silent = [fixture.hub.tlsPort, fixture.hub.amqpPort].map((port) => createConnection(port ?? 0, '127.0.0.1'));
+    const closed = Promise.all(silent.map((socket) => once(socket, 'close')));
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    await fixture.hub.stop();
+    await closed;
+    expect(silent.map((socket) => socket.destroyed)).toEqual([true, true]);
   });
 
   it('the data folder of a running hub is refused to a second one in another process', async () => {

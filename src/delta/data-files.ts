@@ -2,7 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import type { TableContract } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
 import { SluiceError } from '../base/errors.ts';
-import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import { sqlFile, type Database, type Parameters } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { DataFile, TableLocation } from './delta.ts';
 import { encodedPath, newFilePath, type PartitionValues } from './partition-path.ts';
@@ -30,7 +30,10 @@ export async function writeFiles(
   try {
     for (const values of partitions) {
       signal.throwIfAborted();
-      const written = await writeFile(database, contract, relation, values, scratch.newFile('.parquet'), signal);
+      // All rows have the one value there is: nothing to choose by.
+      const chosen = partitions.length === 1 ? undefined : values;
+      const query = fileQuery(contract, relation, chosen);
+      const written = await writeFile(database, contract, query, values, scratch.newFile('.parquet'), signal);
       if (written === undefined) continue;
       const upload = uploadFile(location, contract, written, signal);
       // Awaited in order below; until then a failure must not count as unhandled.
@@ -75,28 +78,38 @@ async function partitionsOf(database: Database, contract: TableContract, relatio
   return database.rows<Record<string, string | null>>(sql);
 }
 
-/** Undefined where there is no row. */
-async function writeFile(
-  database: Database,
-  contract: TableContract,
-  relation: string,
-  values: PartitionValues,
-  localFile: string,
-  signal: AbortSignal,
-): Promise<WrittenFile | undefined> {
+interface FileQuery {
+  readonly sql: string;
+  readonly parameters: Parameters;
+}
+
+/** The rows of one file: those with these partition values, or all. */
+function fileQuery(contract: TableContract, relation: string, values: PartitionValues | undefined): FileQuery {
+  const columns = dataColumns(contract).map(({ name }) => quotedName(name));
+  const all = `SELECT ${columns.join(', ')} FROM ${quotedPath(relation)}`;
+  if (values === undefined) return { sql: all, parameters: {} };
   const typeOf = new Map(contract.columns.map(({ name, type }) => [name, duckdbType(type)]));
   const conditions = contract.partitionColumns.map(
     (column, index) => `${quotedName(column)} IS NOT DISTINCT FROM CAST($value${index} AS ${typeOf.get(column)})`,
   );
-  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-  const columns = dataColumns(contract).map(({ name }) => quotedName(name));
-  const query = `SELECT ${columns.join(', ')} FROM ${quotedPath(relation)}${where}`;
   const parameters = Object.fromEntries(
     contract.partitionColumns.map((column, index) => [`value${index}`, values[column] ?? null] as const),
   );
+  return { sql: `${all} WHERE ${conditions.join(' AND ')}`, parameters };
+}
+
+/** Undefined where there is no row. */
+async function writeFile(
+  database: Database,
+  contract: TableContract,
+  query: FileQuery,
+  values: PartitionValues,
+  localFile: string,
+  signal: AbortSignal,
+): Promise<WrittenFile | undefined> {
   const rows = await database.rows<CopyResult>(
-    `COPY (${query}) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS)`,
-    { ...parameters, file: localFile },
+    `COPY (${query.sql}) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS)`,
+    { ...query.parameters, file: localFile },
     signal,
   );
   // No row at all writes no statistics in some versions, and a file of no rows in others.

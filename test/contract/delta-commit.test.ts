@@ -3,14 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { commit, ensureTable, readSnapshot, type Snapshot } from '../../src/delta/delta.ts';
+import { commit, defineRelation, ensureTable, readSnapshot, writeFiles, type Snapshot } from '../../src/delta/delta.ts';
+import { openDatabase } from '../../src/duckdb/duckdb.ts';
 import { openFolder } from '../../src/storage/folder.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { openStore, parseLake } from '../../src/storage/open-store.ts';
+import { openScratch } from '../../src/storage/scratch.ts';
 import type { ObjectStore } from '../../src/storage/storage.ts';
 import { startAzurite, type Azurite } from '../support/azurite.ts';
 import { context, contract, entryText, newFile, paths, signal } from '../support/delta-fixtures.ts';
 import { faultyStore, type PutFault } from '../support/faulty-store.ts';
+
+const MiB = 2 ** 20;
 
 let azurite: Azurite;
 let folder: string;
@@ -97,6 +101,25 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
       expect([last?.version, paths(last)]).toEqual([1, [add.path]]);
     },
   );
+
+  test('rows that were written and committed are read back through a scratch of its own', async () => {
+    const location = { store, root: `rows/${randomUUID()}` };
+    const base = await ensureTable(location, contract, { context }, signal);
+    const spill = path.join(folder, 'spill');
+    const database = await openDatabase({ memoryBytesMax: 128 * MiB, threads: 1, temporaryFolder: spill });
+    const scratch = await openScratch(path.join(folder, randomUUID()), 10 * MiB);
+    await database.run(`CREATE TABLE batch AS
+      SELECT i AS id, 'ü' || i AS label, DATE '2026-01-05' + (i % 3)::INTEGER AS day FROM range(9) t(i)`);
+    const add = await writeFiles(database, location, contract, 'batch', scratch, signal);
+    expect((await commit(location, base, { operation: 'WRITE', add }, context, signal)).kind).toBe('committed');
+    const files = (await readSnapshot(location, signal))?.files.values() ?? [];
+    await defineRelation(database, 'found', location, contract, files, scratch, signal);
+    const differences = '(FROM found EXCEPT ALL FROM batch) UNION ALL (FROM batch EXCEPT ALL FROM found)';
+    expect(await database.rows(differences)).toEqual([]);
+    expect(await database.rows('SELECT count(*)::INTEGER AS n FROM found')).toEqual([{ n: 9 }]);
+    await scratch.close();
+    database.close();
+  });
 
   test('a reply that is lost to the winner of another writer is a lost race, retried at the next version', async () => {
     const location = { store, root: `lost/${randomUUID()}` };

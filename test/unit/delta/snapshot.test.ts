@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import {
@@ -66,6 +67,21 @@ describe('reading a snapshot', () => {
   test('a log of entries alone gives what its commits gave', async () => {
     const { location, last } = await tableOf(9);
     expect(facts(await readSnapshot(location, signal))).toEqual(facts(last));
+  });
+
+  test('needs no DuckDB: a run with nothing new does not load it', () => {
+    const script = `
+      const { registerHooks } = await import('node:module');
+      registerHooks({ load(url, context, next) {
+        if (url.includes('duckdb/node')) { console.log('loaded', url); process.exit(1); }
+        return next(url, context);
+      } });
+      const { readSnapshot } = await import('./src/delta/delta.ts');
+      const { openFolder } = await import('./src/storage/folder.ts');
+      const location = { store: openFolder('/nonexistent'), root: 'x' };
+      console.log(await readSnapshot(location, new AbortController().signal));`;
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect([run.status, run.stdout.trim()]).toEqual([0, 'undefined']);
   });
 
   test('an older version is the table as it was then', async () => {

@@ -57,7 +57,7 @@ type DataLink = ReceiveLink | SendLink;
 const METRIC = 'com.microsoft:enable-receiver-runtime-metric';
 const SETTLED = 1;
 
-/** The hubs behind AMQP: admits links, and takes them away when they close, their session ends or the socket is gone. */
+/** The hubs behind AMQP: admits links, and forgets them when they close, their session ends or the socket is gone. */
 export class Broker {
   readonly faults: HubFaults;
   readonly #options: BrokerOptions;

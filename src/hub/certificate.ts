@@ -15,7 +15,7 @@ const RENEW_BEFORE_MS = 30 * 86_400_000;
 /** Certificates begin a day early: a client's clock may be behind. */
 const BACKDATE_MS = 86_400_000;
 
-/** The certificate of `localhost` and 127.0.0.1, signed by an authority of its own; made once and kept in the folder. */
+/** The certificate of `localhost` and 127.0.0.1, signed by an authority of its own; made once and kept. */
 export async function ensureCertificate(folder: string, nowMs: number): Promise<ServerCertificate> {
   const authorityFile = join(folder, 'ca.pem');
   const [certFile, keyFile] = [join(folder, 'server.pem'), join(folder, 'server.key')];

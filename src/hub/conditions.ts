@@ -18,7 +18,7 @@ export function partitionInvalid(id: string, count: number): LinkError {
 export function unauthorized(claim: 'Listen' | 'Send', path: string): LinkError {
   return {
     condition: 'amqp:unauthorized-access',
-    description: `Unauthorized access. '${claim}' claim(s) are required to perform this operation. Resource: '${path}'.`,
+    description: `Unauthorized access. '${claim}' claim(s) are required to perform this operation on '${path}'.`,
   };
 }
 

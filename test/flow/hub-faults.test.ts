@@ -103,7 +103,7 @@ describe('answers that go wrong', () => {
     expect(await lastNumber()).toBe(0);
   });
 
-  it('an acknowledgement that is lost after the append: the client sends again, and the event is there twice', async () => {
+  it('an acknowledgement lost after the append: the client sends again, and the event is there twice', async () => {
     fixture.hub.faults.swallowDispositions(1);
     const options = { retryOptions: { maxRetries: 1, retryDelayInMs: 50, timeoutInMs: 1_000 } };
     await fixture.producer(options).sendBatch(textEvents('a'), { partitionId: '0' });

@@ -17,7 +17,8 @@ describe('receivers of one partition and consumer group', () => {
             condition: 'amqp:link:stolen',
             description:
               "New receiver 'nil' with higher epoch of '0' is created hence current receiver 'nil' with epoch '0' is " +
-              'getting disconnected. If you are recreating the receiver, make sure a higher epoch is used. TrackingId:t',
+              'getting disconnected. If you are recreating the receiver, make sure a higher epoch is used. ' +
+              'TrackingId:t',
           },
         },
       ],
@@ -30,9 +31,9 @@ describe('receivers of one partition and consumer group', () => {
       error: {
         condition: 'amqp:link:stolen',
         description:
-          "Receiver 'nil' with a higher epoch '5' already exists. Receiver 'nil' with epoch 1 cannot be created. Make " +
-          'sure you are creating receiver with increasing epoch value to ensure connectivity, or ensure all old epoch ' +
-          'receivers are closed or disconnected. TrackingId:t',
+          "Receiver 'nil' with a higher epoch '5' already exists. Receiver 'nil' with epoch 1 cannot be created. " +
+          'Make sure you are creating receiver with increasing epoch value to ensure connectivity, or ensure all ' +
+          'old epoch receivers are closed or disconnected. TrackingId:t',
       },
     });
   });

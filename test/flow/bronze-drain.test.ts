@@ -228,23 +228,23 @@ describe('fidelity through the wire', () => {
   });
 });
 
-describe('what is wrong is said in one error, and nothing is written', () => {
-  const attempt = async (connection: string, name: string, consumerGroup = 'own') => {
-    const source = sourceOf(name, connection, consumerGroup);
-    const startMs = Date.now();
-    try {
-      const outcome = await ingestBronze(
-        optionsOf(name, source, { table: { store, root: 'bronze/wrong' }, dataset: 'wrong', consumerGroup }),
-        never,
-      );
-      expect(outcome.outcome).toBe('failed');
-      expect(await readSnapshot({ store, root: 'bronze/wrong' }, never)).toBeUndefined();
-      return { code: outcome.errors[0]?.code, message: outcome.errors[0]?.message ?? '', ms: Date.now() - startMs };
-    } finally {
-      await source.close();
-    }
-  };
+const attempt = async (connection: string, name: string, consumerGroup = 'own') => {
+  const source = sourceOf(name, connection, consumerGroup);
+  const startMs = Date.now();
+  try {
+    const outcome = await ingestBronze(
+      optionsOf(name, source, { table: { store, root: 'bronze/wrong' }, dataset: 'wrong', consumerGroup }),
+      never,
+    );
+    expect(outcome.outcome).toBe('failed');
+    expect(await readSnapshot({ store, root: 'bronze/wrong' }, never)).toBeUndefined();
+    return { code: outcome.errors[0]?.code, message: outcome.errors[0]?.message ?? '', ms: Date.now() - startMs };
+  } finally {
+    await source.close();
+  }
+};
 
+describe('what is wrong is said in one error, and nothing is written', () => {
   test('a wrong key is unauthorized', async () => {
     const wrong = hub.connectionString.replace('SAS_KEY_VALUE', 'another');
     const { code, message, ms } = await attempt(wrong, 'drain');

@@ -73,6 +73,8 @@ async function drain(
   try {
     for await (const batch of source.receive(request, never)) {
       if (numbers.length === 0) await afterFirst();
+      // Time for all that there is credit for to come in.
+      if (batch.heldBytes > MiB) await systemClock.sleep(400, never);
       for (let i = 0; i < batch.count; i++) numbers.push(Number(batch.sequenceNumbers[i]));
       heldBytesMax = Math.max(heldBytesMax, batch.heldBytes);
     }
@@ -81,6 +83,10 @@ async function drain(
   }
   return { numbers, heldBytesMax };
 }
+
+const detach = (): void => {
+  hub.faults.detachLinks({ condition: 'amqp:link:detach-forced', description: 'maintenance' });
+};
 
 const upTo = (last: number): number[] => Array.from({ length: last + 1 }, (_, i) => i);
 
@@ -92,9 +98,6 @@ describe('the receiver goes on from the next number wanted', () => {
 
   test('after its link was detached', async () => {
     await send('detached', small(30_000));
-    const detach = (): void => {
-      hub.faults.detachLinks({ condition: 'amqp:link:detach-forced', description: 'maintenance' });
-    };
     expect((await drain('detached', 29_999, detach)).numbers).toEqual(upTo(29_999));
   });
 });
@@ -125,7 +128,8 @@ describe('sizes', () => {
     await send('sizes', [...small(5_000), ...large]);
     const { numbers, heldBytesMax } = await drain('sizes', 5_039);
     expect(numbers).toEqual(upTo(5_039));
-    expect(heldBytesMax).toBeLessThan(24 * MiB);
+    expect(heldBytesMax).toBeGreaterThan(MiB);
+    expect(heldBytesMax).toBeLessThan(16 * MiB);
   });
 
   test('an event larger than the hub accepts is event_too_large', async () => {

@@ -87,10 +87,11 @@ export async function select<Row extends Record<string, unknown>>(
   { database, scratch }: BronzeWorkshop,
   store: ObjectStore,
   sql: string,
+  dataset = 'calls',
 ): Promise<Row[]> {
   const connection = await database.connect();
   const tables: readonly [string, string, TableContract][] = [
-    ['bronze', 'bronze/calls', bronzeTable],
+    ['bronze', `bronze/${dataset}`, bronzeTable],
     ['gaps', '_sluice/gaps', gapsTable],
   ];
   try {

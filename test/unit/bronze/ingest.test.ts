@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SluiceError } from '../../../src/base/errors.ts';
 import type { BronzeOptions, BronzeOutcome } from '../../../src/bronze/bronze.ts';
@@ -43,6 +42,12 @@ const gapsOf = (): Promise<Record<string, unknown>[]> =>
   );
 const numbers = (partition: number, from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `${partition}:${from + i}`);
+
+const checkpoints = async (): Promise<Record<string, unknown>> => {
+  const found: Record<string, unknown> = {};
+  for await (const { path, metadata } of store.list('simulated', never, { metadata: true })) found[path] = metadata;
+  return found;
+};
 
 describe('a drain', () => {
   test('writes every column as it came, and the numbers wanted next', async () => {
@@ -274,11 +279,6 @@ describe('stops', () => {
 });
 
 describe('checkpoints follow the commits', () => {
-  const checkpoints = async (): Promise<Record<string, unknown>> => {
-    const found: Record<string, unknown> = {};
-    for await (const { path, metadata } of store.list('simulated', never, { metadata: true })) found[path] = metadata;
-    return found;
-  };
   const root = 'simulated.servicebus.windows.net/calls/own/checkpoint/';
 
   test('for every partition, the empty one too', async () => {
@@ -305,110 +305,4 @@ describe('checkpoints follow the commits', () => {
     expect(await run({ checkpoints: refused })).toMatchObject({ outcome: 'complete', errors: [] });
     expect(await numbersOf()).toEqual(numbers(0, 0, 3));
   });
-});
-
-describe('[I1] any stream, cut and killed anywhere', () => {
-  /** The lake as a process sees it that is killed at its k-th write: before it takes effect, or right after. */
-  function killedAt(inner: ObjectStore, writes: number, after: boolean, kill: () => void): ObjectStore {
-    let left = writes;
-    const write = async <T>(action: () => Promise<T>): Promise<T> => {
-      left--;
-      if (left > 0) return action();
-      if (left === 0 && after) await action();
-      kill();
-      throw new SluiceError('storage_unavailable', 'killed');
-    };
-    return {
-      url: inner.url,
-      read: (...args) => inner.read(...args),
-      list: (...args) => inner.list(...args),
-      download: (...args) => inner.download(...args),
-      localPath: (...args) => inner.localPath(...args),
-      delete: (...args) => inner.delete(...args),
-      put: (...args) => write(() => inner.put(...args)),
-      putIfAbsent: (...args) => write(() => inner.putIfAbsent(...args)),
-      upload: (...args) => write(() => inner.upload(...args)),
-    };
-  }
-
-  test('at every single write of a run that meets a gap in the stream', async () => {
-    for (let writes = 1; writes <= 14; writes++) {
-      for (const after of [false, true]) {
-        const lake = openMemory();
-        const hub = new SimulatedEventSource('calls', 2);
-        hub.send(0, ...bodies(0, 9));
-        hub.send(1, ...bodies(0, 5));
-        hub.partition(0).missing.add(4);
-        const kill = new AbortController();
-        const killed = killedAt(lake, writes, after, () => kill.abort());
-        await ingest(workshop, killed, hub, { onLoss: 'record' }, kill.signal).catch(() => undefined);
-        expect((await ingest(workshop, lake, hub, { onLoss: 'record' })).errors).toEqual([]);
-        await expectConserved(lake, hub);
-      }
-    }
-  });
-
-  const step = fc.oneof(
-    fc.record({ do: fc.constant('send'), partition: fc.nat(1), count: fc.integer({ min: 1, max: 9 }) }),
-    fc.record({ do: fc.constant('expire'), partition: fc.nat(1), count: fc.integer({ min: 1, max: 6 }) }),
-    fc.record({ do: fc.constant('lose'), partition: fc.nat(1), count: fc.integer({ min: 0, max: 8 }) }),
-    fc.record({ do: fc.constant('run'), partition: fc.constant(0), count: fc.constantFrom(0, 0, 1, 2, 3, 4, 5, 6, 8) }),
-  );
-
-  test('leaves every event once, or in one gap', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { minLength: 3, maxLength: 14 }),
-        fc.integer({ min: 600, max: 4000 }),
-        fc.boolean(),
-        async (steps, bytesMax, after) => {
-          const lake = openMemory();
-          const hub = new SimulatedEventSource('calls', 2);
-          const options = { onLoss: 'record', bytesMax } as const;
-          for (const { do: what, partition, count } of [...steps, { do: 'run', partition: 0, count: 0 }]) {
-            const { events, missing } = hub.partition(partition);
-            if (what === 'send') hub.send(partition, ...bodies(events.length, count));
-            else if (what === 'expire') hub.expireBefore(partition, hub.partition(partition).firstRetained + count);
-            // Only numbers below the last: the last one shows that the end was reached.
-            else if (what === 'lose' && events.length - 2 - count >= 0) missing.add(events.length - 2 - count);
-            else if (what === 'run' && count === 0) {
-              expect((await ingest(workshop, lake, hub, options)).errors).toEqual([]);
-            } else if (what === 'run') {
-              const kill = new AbortController();
-              const killed = killedAt(lake, count, after, () => kill.abort());
-              await ingest(workshop, killed, hub, options, kill.signal).catch(() => undefined);
-            }
-          }
-          await expectConserved(lake, hub);
-        },
-      ),
-      { numRuns: 60 },
-    );
-  }, 120_000);
-
-  async function expectConserved(lake: ObjectStore, hub: SimulatedEventSource): Promise<void> {
-    const rows = await select<{ p: number; n: bigint; body: string }>(
-      workshop,
-      lake,
-      'SELECT partition_id AS p, sequence_number AS n, body FROM bronze',
-    );
-    const gaps = await select<{ p: number; first: bigint; last: bigint }>(
-      workshop,
-      lake,
-      'SELECT partition_id AS p, first_sequence_number AS first, last_sequence_number AS last FROM gaps',
-    );
-    for (const [partition, { events, firstRetained }] of hub.partitions.entries()) {
-      const seen = rows.filter(({ p }) => p === partition).map(({ n }) => Number(n));
-      for (const { first, last } of gaps.filter(({ p }) => p === partition)) {
-        for (let n = first; n <= last; n++) seen.push(Number(n));
-      }
-      // The range begins where it was first read from: never after what is retained.
-      const least = Math.min(...seen, events.length);
-      expect(least).toBeLessThanOrEqual(firstRetained);
-      expect(seen.toSorted((a, b) => a - b)).toEqual(
-        Array.from({ length: events.length - least }, (_, i) => least + i),
-      );
-    }
-    for (const { p, n, body } of rows) expect(body).toBe(hub.partition(p).events[Number(n)]);
-  }
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SluiceError } from '../../../src/base/errors.ts';
+import type { SluiceError } from '../../../src/base/errors.ts';
 import { gapTransactionName, planHub, transactionName } from '../../../src/bronze/plan.ts';
 import type { PlanFacts } from '../../../src/bronze/plan.ts';
 
@@ -67,23 +67,21 @@ describe('a partition is planned from what the hub retains and what the table ha
     ['an old recorded gap plays no part', { hub: [0, 9], committed: 7, recorded: 3 }, [7, 7, 9]],
     ['frozen ends stay in a second plan', { hub: [0, 20], committed: 7, frozen: 9 }, [7, 7, 9]],
   ];
-  for (const [title, given, expected] of cases) {
-    test(title, () => {
-      expect(planned(given)).toEqual(expected);
-    });
-  }
+  test.each(cases)('%s', (_title, given, expected) => {
+    expect(planned(given)).toEqual(expected);
+  });
 });
 
-describe('a hub that is not the one of the table', () => {
-  const codeOf = (facts: PlanFacts): string | undefined => {
-    try {
-      planHub(facts);
-      return undefined;
-    } catch (error) {
-      return (error as SluiceError).code;
-    }
-  };
+const codeOf = (facts: PlanFacts): string | undefined => {
+  try {
+    planHub(facts);
+    return undefined;
+  } catch (error) {
+    return (error as SluiceError).code;
+  }
+};
 
+describe('a hub that is not the one of the table', () => {
   test('created at another time is hub_recreated', () => {
     const facts = factsOf({ hub: [0, 9], committed: 3 });
     expect(codeOf(facts)).toBeUndefined();

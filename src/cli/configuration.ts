@@ -23,6 +23,7 @@ export interface Configuration {
   readonly timeZone: string;
   readonly onLoss: 'fail' | 'record';
   readonly start: 'earliest' | 'latest';
+  readonly receiver: 'sdk';
   readonly memoryBytesMax: number;
   readonly threads: number;
   readonly scratch: { readonly folder: string; readonly bytesMax: number };
@@ -57,6 +58,7 @@ export function readConfiguration(environment: Environment): Configuration {
     timeZone: timeZone(given('SLUICE_TIME_ZONE')),
     onLoss: given('SLUICE_ON_LOSS') as 'fail' | 'record',
     start: given('SLUICE_START') as 'earliest' | 'latest',
+    receiver: given('SLUICE_RECEIVER') as 'sdk',
     memoryBytesMax: memoryBytes(text('SLUICE_MEMORY')),
     threads: threads(text('SLUICE_THREADS')),
     scratch: scratch(text('SLUICE_SCRATCH')),

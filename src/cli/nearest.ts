@@ -1,6 +1,8 @@
 /** The candidate that a person most likely meant, undefined where none is near. */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
   const wanted = text.toLowerCase();
+  const begun = candidates.filter((name) => wanted.length > 2 && name.toLowerCase().startsWith(wanted));
+  if (begun.length === 1) return begun[0];
   const [best] = candidates
     .map((name) => ({ name, distance: distanceOf(wanted, name.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance);

@@ -42,7 +42,7 @@ async function defineViews(
   statement: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const isLocal = lake.store.localPath('') !== undefined;
+  const isLocal = lake.store.localPath('bronze') !== undefined;
   const text = statement.toLowerCase();
   const isNamed = ({ view }: LakeTable): boolean => isLocal || text.includes(view.slice(view.indexOf('.') + 1));
   const snapshots = await Promise.all(

@@ -52,9 +52,10 @@ function barChart(chart: GoldDayChart): object {
   const values = chart.bars.map((bar) => bar.value);
   const least = Math.min(0, ...values);
   const span = Math.max(0, ...values) - least || 1;
+  const digits = values.every(Number.isInteger) ? 0 : 2;
   const bars = chart.bars.map((bar) => ({
     ...bar,
-    text: bar.value.toLocaleString('en-US', { maximumFractionDigits: 2 }),
+    text: bar.value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }),
     left: (100 * (Math.min(bar.value, 0) - least)) / span,
     percent: (100 * Math.abs(bar.value)) / span,
   }));

@@ -86,7 +86,8 @@ export class PartitionReader {
     this.closed = true;
     this.answer?.();
     // A link on a broken connection may never answer the detach.
-    await Promise.race([this.subscription.close(), unreferencedDelay(LIMITS.eventHubsAttemptMsMax)]);
+    const closing = this.subscription.close().catch(() => undefined);
+    await Promise.race([closing, unreferencedDelay(LIMITS.eventHubsAttemptMsMax)]);
   }
 
   private offer(events: ReceivedEventData[]): Promise<void> {

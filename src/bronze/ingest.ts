@@ -217,7 +217,7 @@ class HubRun {
 
   private unexpectedChange(): SluiceError {
     const { dataset } = this.options;
-    const message = `bronze/${dataset}: another writer changed the table in a way that appends cannot follow; run again`;
+    const message = `bronze/${dataset}: another writer changed the table as no append can follow; run again`;
     return new SluiceError('table_conflict', message, { context: { dataset } });
   }
 

@@ -90,8 +90,8 @@ function refuseOtherHub(facts: PlanFacts): void {
 function recreated(facts: PlanFacts, partitionId: string, wanted: number, found: PartitionProperties): SluiceError {
   return new SluiceError(
     'hub_recreated',
-    `Hub ${facts.hub.name}, partition ${partitionId}: bronze/${facts.dataset} wants event ${wanted} next, but the hub ` +
-      `ends at ${found.lastSequenceNumber}: it is not the hub that the lake was filled from. Give it a new lake`,
+    `Hub ${facts.hub.name}, partition ${partitionId}: bronze/${facts.dataset} wants event ${wanted} next, but the ` +
+      `hub ends at ${found.lastSequenceNumber}: it is not the hub that the lake was filled from. Give it a new lake`,
     { context: { hub: facts.hub.name, partitionId, wanted, last: found.lastSequenceNumber } },
   );
 }
@@ -101,7 +101,7 @@ function checkpointWarning(facts: PlanFacts, partition: PartitionPlan): string[]
   const done = (partition.committed ?? 0) - 1;
   if (checkpoint === undefined || checkpoint <= done) return [];
   return [
-    `hub ${facts.hub.name}, partition ${partition.partitionId}: the checkpoint says ${checkpoint}, the table ${done}: ` +
-      `another reader uses the consumer group, or the lake was restored. The table is trusted`,
+    `hub ${facts.hub.name}, partition ${partition.partitionId}: the checkpoint says ${checkpoint}, the table ` +
+      `${done}: another reader uses the consumer group, or the lake was restored. The table is trusted`,
   ];
 }

@@ -52,7 +52,7 @@ interface Annotations {
   keyEnd: number;
 }
 
-/** Reads up to the end of the message annotations; what stands before them (header, delivery annotations) is skipped. */
+/** Reads up to the end of the message annotations; header and delivery annotations before them are skipped. */
 function readAnnotations(reader: AmqpReader): Annotations {
   const found: Annotations = {
     sequenceNumber: -1,

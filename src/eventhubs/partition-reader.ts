@@ -3,6 +3,7 @@ import { LIMITS } from '../base/limits.ts';
 import { SluiceError } from '../base/errors.ts';
 
 export interface ReaderOptions {
+  readonly hub: string;
   readonly partitionId: string;
   /** Inclusive. */
   readonly firstSequenceNumber: number;
@@ -58,13 +59,13 @@ export class PartitionReader {
   /** The next events, one at least. Rejects with the client's error, `receiver_stalled` or the abort. */
   next(signal: AbortSignal): Promise<ReceivedEventData[]> {
     const { promise, resolve, reject } = Promise.withResolvers<ReceivedEventData[]>();
-    const { partitionId, stallMsMax } = this.options;
+    const { hub, partitionId, stallMsMax } = this.options;
     const stalled = (): void =>
       reject(
         new SluiceError(
           'receiver_stalled',
-          `Partition ${partitionId}: events are waiting, and none came within ${stallMsMax / 1000} s; run again`,
-          { context: { partitionId, stallMsMax } },
+          `Hub ${hub}, partition ${partitionId}: events wait, and none came in ${stallMsMax / 1000} s; run again`,
+          { context: { hub, partitionId, stallMsMax } },
         ),
       );
     const timer = setTimeout(stalled, stallMsMax);

@@ -77,7 +77,7 @@ export class SdkEventSink implements EventSink {
     const bytes = event.body.length;
     return new SluiceError(
       'event_too_large',
-      `An event with a body of ${bytes} bytes does not fit into the ${batch.maxSizeInBytes} bytes that hub ${hub} accepts`,
+      `An event with a body of ${bytes} bytes: hub ${hub} accepts ${batch.maxSizeInBytes} bytes for all of an event`,
       { context: { hub, bodyBytes: bytes, batchBytesMax: batch.maxSizeInBytes } },
     );
   }

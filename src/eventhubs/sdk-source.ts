@@ -97,6 +97,7 @@ export class SdkEventSource implements EventSource {
       freshShare(request.bytesMax),
     );
     const reader = new PartitionReader(client, {
+      hub: this.hub,
       partitionId,
       ownerLevel,
       firstSequenceNumber: progress.wanted,

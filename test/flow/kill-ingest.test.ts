@@ -102,7 +102,8 @@ test('killed with SIGKILL ten times during a drain, and run again: every event i
   const [found] = await select(
     workshop,
     store,
-    `SELECT count(*) AS rows, count(DISTINCT body) AS bodies, count(DISTINCT (partition_id, sequence_number)) AS numbers,
+    `SELECT count(*) AS rows, count(DISTINCT body) AS bodies,
+       count(DISTINCT (partition_id, sequence_number)) AS numbers,
        count(DISTINCT CAST(json_extract_string(body, '$.number') AS BIGINT)) AS sent FROM bronze`,
     'ivr_calls',
   );

@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   }
   const results: Record<string, readonly Figure[]> = {};
   for (const lane of LANES.filter(({ name }) => wanted.includes(name))) {
-    results[lane.name] = await lane.run({ events, runs, say: (text) => console.error(`${lane.name}: ${text}`) });
+    results[lane.name] = await lane.run({ events, runs, say: (doing) => console.error(`${lane.name}: ${doing}`) });
   }
   console.log(
     values.json ? JSON.stringify({ machine: machine(), events, runs, results }, null, 2) : text(results, runs),
@@ -46,7 +46,8 @@ async function main(): Promise<number> {
 }
 
 function machine(): string {
-  return `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`;
+  const memoryGiB = (totalmem() / 2 ** 30).toFixed(0);
+  return `${cpus().length} × ${cpus()[0]?.model.trim()}, ${memoryGiB} GiB, Node ${process.version}`;
 }
 
 function text(results: Record<string, readonly Figure[]>, runs: number): string {

@@ -35,7 +35,11 @@ let fence = 1;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-drain-'));
-  const hubs = ['drain', 'types', 'hostile'].map((name) => ({ name, partitionCount: 4, consumerGroups: ['own'] }));
+  const hubs = ['drain', 'types', 'hostile', 'lost'].map((name) => ({
+    name,
+    partitionCount: 4,
+    consumerGroups: ['own'],
+  }));
   hub = await startHub({
     amqpPort: 0,
     tlsPort: 'off',
@@ -278,6 +282,27 @@ describe('what is wrong is said in one error, and nothing is written', () => {
     silent.close();
     expect(code).toBe('eventhubs_unavailable');
     expect(ms).toBeLessThan(20_000);
+  });
+});
+
+describe('loss on the local hub', () => {
+  test('events that expired are lost: fatal by policy, then recorded; a hub created again is another hub', async () => {
+    const client = new EventHubProducerClient(hub.connectionString, 'lost');
+    const three = [{ body: Buffer.from('1') }, { body: Buffer.from('2') }, { body: Buffer.from('3') }];
+    await client.sendBatch(three, { partitionId: '2' });
+    expect(await ingest('lost')).toMatchObject({ outcome: 'complete', errors: [] });
+    await client.sendBatch([...three, ...three], { partitionId: '2' });
+    hub.faults.expireEvents('lost', '2', 4);
+    const refused = await ingest('lost');
+    expect(refused.errors.map(({ code }) => code)).toEqual(['events_lost']);
+    const recorded = await ingest('lost', { onLoss: 'record' });
+    expect(recorded).toMatchObject({ outcome: 'complete', errors: [] });
+    expect(recorded.partitions[2]).toMatchObject({ first: 3, last: 8, rows: 4, gapRows: 2, lagAfter: 0 });
+    hub.faults.expireEvents('lost', '2', 8);
+    expect(await ingest('lost')).toMatchObject({ outcome: 'empty', errors: [] });
+    await client.close();
+    hub.faults.recreateHub('lost');
+    expect((await ingest('lost')).errors.map(({ code }) => code)).toEqual(['hub_recreated']);
   });
 });
 

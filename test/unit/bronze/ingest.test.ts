@@ -220,7 +220,7 @@ describe('another hub or another run', () => {
     expect(await numbersOf()).toEqual(numbers(0, 0, 7));
   });
 
-  test('a run that commits the same range under us: ours is thrown away and planned again, nothing is double', async () => {
+  test('a run that commits the same range under us: ours is thrown away and planned again', async () => {
     source.interruptions.set('0', {
       afterEvents: 4,
       act: async () => {

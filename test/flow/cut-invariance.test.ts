@@ -6,7 +6,7 @@ import { slowTouchedDays, type State } from '../support/slow-touched-days.ts';
 import { openWorkshop, present, SmallLake, type Workshop } from '../support/small-lake.ts';
 
 /** More of them: CUT_INVARIANCE_STREAMS=2000; another part of them: CUT_INVARIANCE_SEED=70000. */
-const STREAMS = Number(process.env['CUT_INVARIANCE_STREAMS'] ?? 24);
+const STREAMS = Number(process.env['CUT_INVARIANCE_STREAMS'] ?? 20);
 const FIRST_SEED = Number(process.env['CUT_INVARIANCE_SEED'] ?? 1);
 const DATASETS = callCentre.datasets.map(({ name }) => name) as Arrival['dataset'][];
 const VIEWS = ['agent_daily', 'queue_daily'] as const;
@@ -58,13 +58,13 @@ async function inRuns(stream: HostileStream, random: Random, counts: Counts, lab
   const conserved = conservation();
   while (pending.length > 0 || versionsLeft.length > 0) {
     counts.runs += 1;
-    for (let commits = 1 + random.below(4); commits > 0 && pending.length > 0; commits--) {
+    for (let commits = 1 + random.below(3); commits > 0 && pending.length > 0; commits--) {
       const part = present(pending.shift());
       await lake.bronze(part.dataset, part.arrivals);
       arrived.push(...part.arrivals);
       counts.commits += 1;
     }
-    if (versionsLeft.length > 0 && (pending.length === 0 || random.chance(0.3))) {
+    if (versionsLeft.length > 0 && (pending.length === 0 || random.chance(0.15))) {
       const [agents, ...later] = versionsLeft;
       await lake.agents(present(agents));
       versionsLeft = later;
@@ -111,7 +111,7 @@ function cut(arrivals: readonly Arrival[], random: Random): { dataset: Arrival['
   while (queues.some((queue) => queue.length > 0)) {
     const dataset = random.pick(queues.filter((queue) => queue.length > 0))[0]?.dataset ?? 'surveys';
     const theirs = queues.filter((queue) => queue[0]?.dataset === dataset);
-    const taken = theirs.flatMap((queue) => queue.splice(0, random.below(12)));
+    const taken = theirs.flatMap((queue) => queue.splice(0, random.below(2 + arrivals.length / 12)));
     if (taken.length > 0) parts.push({ dataset, arrivals: shuffled(taken, random) });
   }
   return parts;

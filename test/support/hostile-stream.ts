@@ -78,7 +78,9 @@ export function hostileStream(seed: number): HostileStream {
   const aroundUs = BigInt(Date.parse(around)) * 1000n;
   const sequence = new Map<string, number>();
   const arrivals: Arrival[] = [];
-  const count = 25 + random.below(60);
+  // Where calls have few legs, a leg's neighbours are other calls on other days.
+  const calls = random.pick([6, 6, 60]);
+  const count = random.chance(0.5) ? 8 + random.below(12) : 25 + random.below(60);
   for (let at = 0; at < count; at++) {
     const dataset = random.pick(['ivr_calls', 'call_legs', 'call_legs', 'call_legs', 'surveys'] as const);
     const partitionId = random.below(PARTITIONS);
@@ -87,7 +89,8 @@ export function hostileStream(seed: number): HostileStream {
     sequence.set(place, sequenceNumber + 1);
     const enqueuedAtUs = aroundUs + BigInt(random.below(4)) * 1_000_000n;
     const again = arrivals.filter((arrival) => arrival.dataset === dataset);
-    const content = again.length > 0 && random.chance(0.15) ? random.pick(again) : contentOf(random, dataset, aroundUs);
+    const content =
+      again.length > 0 && random.chance(0.15) ? random.pick(again) : contentOf(random, dataset, aroundUs, calls);
     arrivals.push({ ...content, dataset, partitionId, sequenceNumber, enqueuedAtUs });
   }
   return { timeZone, arrivals, agents: [agentVersion(random), agentVersion(random), agentVersion(random)] };
@@ -95,12 +98,12 @@ export function hostileStream(seed: number): HostileStream {
 
 type Content = Pick<Arrival, 'body' | 'verdict'>;
 
-function contentOf(random: Random, dataset: Arrival['dataset'], aroundUs: bigint): Content {
+function contentOf(random: Random, dataset: Arrival['dataset'], aroundUs: bigint, calls: number): Content {
   if (random.chance(0.08)) {
     const [body, reason] = random.pick(REJECTED);
     return { body, verdict: { reason } };
   }
-  const event = eventOf(random, dataset, aroundUs);
+  const event = eventOf(random, dataset, aroundUs, calls);
   if (dataset !== 'surveys' && random.chance(0.03)) {
     const reversed = { ...event, ended_at: startedAt(event) - 1n };
     return { body: bodyOf(random, reversed), verdict: { reason: 'ends_before_start' } };
@@ -108,15 +111,20 @@ function contentOf(random: Random, dataset: Arrival['dataset'], aroundUs: bigint
   return { body: bodyOf(random, event), verdict: { event } };
 }
 
-function eventOf(random: Random, dataset: Arrival['dataset'], aroundUs: bigint): Record<string, EventValue> {
+function eventOf(
+  random: Random,
+  dataset: Arrival['dataset'],
+  aroundUs: bigint,
+  calls: number,
+): Record<string, EventValue> {
   const head = {
     event_id: `e${random.below(1000)}`,
     produced_at: aroundUs + BigInt(random.below(4)) * 1_000_000n,
   };
-  const callId = `c${random.below(6)}`;
+  const callId = `c${random.below(calls)}`;
   // Multiples of 12 hours, a microsecond off now and then: 86,400 seconds are met exactly, and missed by one.
   const start = aroundUs + BigInt(random.below(7) - 3) * 12n * HOUR_US + BigInt(random.below(3) - 1);
-  const end = start + random.pick([0n, 1n, 90_000_000n, 333_333n, 7_000_001n, 3n * HOUR_US]);
+  const end = start + random.pick([0n, 1n, 5_000n, 90_000_000n, 333_333n, 7_000_001n, 3n * HOUR_US]);
   if (dataset === 'surveys') {
     return { ...head, survey_id: `s${random.below(5)}`, call_id: callId, sent_at: end, score: random.below(11) };
   }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
-import { isAbort, toSluiceError } from '../base/errors.ts';
+import { isAbort, SluiceError, toSluiceError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
 import type { Environment } from './configuration.ts';
 import { readConfiguration } from './configuration.ts';
 import { runCommandLine } from './program.ts';
@@ -9,44 +10,58 @@ import { listenForStop, stderrLog, type Terminal } from './terminal.ts';
 
 /** The whole process: reads the environment, runs the command, ends with its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // A reader such as `head` that has enough is no failure of ours.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 70));
-  }
   // The DuckDB driver prints instants in the process's zone, and everything here is UTC.
   process.env['TZ'] = 'UTC';
-  const workingFolder = process.cwd();
-  const environment = readEnvironment(process.env, workingFolder);
-  let log = stderrLog(logLevel(environment));
-  const terminal: Terminal = {
-    environment,
-    workingFolder,
-    print: (text) => void process.stdout.write(text),
-    stop: listenForStop(() => log),
-    logOf: (configuration) => (log = stderrLog(configuration.logLevel)),
-  };
+  let log = stderrLog('info');
+  process.on('uncaughtException', (error) => process.exit(failed(error, log)));
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
+  const stop = listenForStop(() => log);
   let exitCode: number;
   try {
+    const environment = readEnvironment(process.env, process.cwd());
+    log = stderrLog(logLevel(environment));
+    const terminal: Terminal = {
+      environment,
+      workingFolder: process.cwd(),
+      print: (text) => void process.stdout.write(text),
+      stop,
+      logOf: (configuration) => (log = stderrLog(configuration.logLevel)),
+    };
     exitCode = await runCommandLine(args, terminal);
   } catch (thrown) {
-    if (isAbort(thrown) && terminal.stop.soft.aborted) process.exit(0);
-    const error = toSluiceError(thrown);
-    const { code, retryable, context } = error;
-    log.error(error.message, { code, exitCode: error.exitCode, retryable, ...context });
-    if (code === 'internal') log.debug(error.stack ?? '', { cause: String((error.cause as Error)?.stack ?? '') });
-    exitCode = error.exitCode;
+    exitCode = isAbort(thrown) && stop.soft.aborted ? 0 : failed(thrown, log);
   }
-  // Sockets of clients that close slowly must not hold a finished run.
+  // Sockets of clients that close slowly must not hold a finished run; what is still to be read by a pipe must.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   process.exit(exitCode);
+}
+
+/** A reader such as `head` that has enough is no failure of ours: the work goes on, and its exit code stands. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => void stream.write('', () => resolve()));
+}
+
+/** Says what failed, in one line. */
+function failed(thrown: unknown, log: Log): number {
+  const error = toSluiceError(thrown);
+  const { code, exitCode, retryable, context } = error;
+  log.error(error.message, { code, exitCode, retryable, ...context });
+  if (code === 'internal') log.debug(error.stack ?? '', { cause: String((error.cause as Error)?.stack ?? '') });
+  return exitCode;
 }
 
 /** `.env` of the working folder fills in what the environment does not say. */
 function readEnvironment(environment: Environment, folder: string): Environment {
+  const file = path.join(folder, '.env');
   try {
-    return { ...parseEnv(readFileSync(path.join(folder, '.env'), 'utf8')), ...environment };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return environment;
-    throw error;
+    return { ...parseEnv(readFileSync(file, 'utf8')), ...environment };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return environment;
+    throw new SluiceError('configuration', `${file} cannot be read (${(cause as Error).message})`, { cause });
   }
 }
 

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -59,7 +58,8 @@ export async function openLake(
   const scratchFolder = scratchFolderOf(configuration, store.url, options.readOnly);
   const scratch = await openScratch(scratchFolder, configuration.scratch.bytesMax).catch((cause: unknown) => {
     if (cause instanceof SluiceError) throw cause;
-    const message = `SLUICE_SCRATCH: ${scratchFolder} cannot be written (${(cause as Error).message}); name another folder`;
+    const why = (cause as Error).message;
+    const message = `SLUICE_SCRATCH: ${scratchFolder} cannot be written (${why}); name another folder`;
     throw new SluiceError('configuration', message, { cause });
   });
   const openOnce = once(() =>

@@ -28,7 +28,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
 /** Before its options are looked at: those of a command that does not exist are not what is wrong. */
 function refuseUnknownCommand(program: Command, args: readonly string[]): void {
   const name = args.find((arg) => !arg.startsWith('-'));
-  const names = program.commands.map((command) => command.name());
+  const names = program.commands.map((known) => known.name());
   if (name === undefined || names.includes(name)) return;
   throw new SluiceError('usage', `unknown command '${name}'; ${suggestion(name, names)}`);
 }

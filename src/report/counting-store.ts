@@ -4,7 +4,7 @@ import type { StorageCalls } from './report.ts';
 /** Objects that one call of a listing gives at most, on Azure. */
 const LIST_PAGE_OBJECTS = 5000;
 
-/** Counts as Azure bills: a put, an upload and each page of a listing is one write or list, a read or download one read. */
+/** Counts as Azure bills: a put or an upload is a write, a read or a download a read, each page of a listing a list. */
 export function countingStore(store: ObjectStore): { store: ObjectStore; calls: () => StorageCalls } {
   const count = { reads: 0, writes: 0, lists: 0, deletes: 0 };
   const counted: ObjectStore = {

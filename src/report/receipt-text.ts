@@ -42,7 +42,8 @@ export function receiptAsText(receipt: Receipt): string {
       rows: receipt.steps.map((each) => [each.step, each.seconds.toFixed(2), each.cpuSeconds.toFixed(2)]),
     }),
     `CPU ${formatSeconds(receipt.cpuSeconds)}, peak memory ${formatSize(receipt.peakRssBytes)}, storage calls: ` +
-      `${reads} reads, ${writes} writes, ${lists} lists, ${deletes} deletes, in Azure about ${formatUsd(receipt.cost.totalUsd)}`,
+      `${reads} reads, ${writes} writes, ${lists} lists, ${deletes} deletes; ` +
+      `in Azure about ${formatUsd(receipt.cost.totalUsd)}`,
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }

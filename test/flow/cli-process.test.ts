@@ -24,7 +24,7 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
-  expect(await hub.stop()).toMatchObject({ exitCode: 0 });
+  await hub.stop();
   home.remove();
 });
 

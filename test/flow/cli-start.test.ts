@@ -97,5 +97,6 @@ describe('start', () => {
     child.kill('SIGKILL');
     await finished.catch(() => undefined);
     await until(() => children().length === 0);
+    expect(children()).toEqual([]);
   });
 });

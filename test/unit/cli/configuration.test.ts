@@ -95,7 +95,7 @@ test('docs/settings.md says of every setting what the table says', () => {
     const row = rows.find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
     expect(row).toContain(`| ${kind}`);
     expect(row).toContain(prose);
-    if (value !== undefined) expect(row).toContain(`| \`${value}\` |`);
+    expect(row).toContain(value === undefined ? '' : `| \`${value}\` |`);
   }
   expect(rows.filter((line) => line.startsWith('| `'))).toHaveLength(SETTINGS.length);
 });

@@ -53,7 +53,7 @@ export const callCentre: Pipeline = {
       ],
       draws: [
         { title: 'Legs handled, by agent', label: 'agent_name', measure: 'handled_legs', top: 15 },
-        { title: 'Net promoter score, by agent', label: 'agent_name', measure: 'nps', top: 15 },
+        { title: 'Repeat calls, by agent', label: 'agent_name', measure: 'repeat_calls', top: 15 },
       ],
     },
     {
@@ -75,7 +75,7 @@ export const callCentre: Pipeline = {
       ],
       draws: [
         { title: 'Calls, by queue', label: 'queue_id', measure: 'calls', top: 15 },
-        { title: 'Mean seconds of a leg, by queue', label: 'queue_id', measure: 'average_leg_seconds', top: 15 },
+        { title: 'Human legs, by queue', label: 'queue_id', measure: 'human_legs', top: 15 },
       ],
     },
   ],

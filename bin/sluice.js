@@ -76,9 +76,8 @@ function nodeBinary() {
     const manifest = createRequire(import.meta.url).resolve('node/package.json');
     return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
   } catch {
-    return fail(
-      `this is Node ${process.versions.node}, Sluice needs ${NODE_MAJOR_MIN}, and the node package is not installed: run npm ci`,
-    );
+    const found = `this is Node ${process.versions.node}, Sluice needs ${NODE_MAJOR_MIN}`;
+    return fail(`${found}, and the node package is not installed: run npm ci`);
   }
 }
 

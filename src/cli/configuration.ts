@@ -5,6 +5,7 @@ import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { Setting } from '../base/options.ts';
+import { parseLake } from '../storage/open-store.ts';
 import { nearest, suggestion } from './nearest.ts';
 import { SETTINGS } from './settings.ts';
 import { parseBytes, parseCount, parseDurationMs } from './units.ts';
@@ -48,12 +49,17 @@ const limits = {
 export function readConfiguration(environment: Environment): Configuration {
   const text = (name: string): string | undefined => textOf(environment, settingOf(name));
   const given = (name: string): string => text(name) ?? '';
+  const place = (name: string): string | undefined => {
+    const value = text(name);
+    if (value !== undefined) parseLake(value, name);
+    return value;
+  };
   return {
     eventHubs: text('SLUICE_EVENTHUBS'),
     hubs: hubNames(text('SLUICE_HUBS')),
-    lake: text('SLUICE_LAKE'),
+    lake: place('SLUICE_LAKE'),
     storageConnectionString: text('AZURE_STORAGE_CONNECTION_STRING'),
-    checkpoints: text('SLUICE_CHECKPOINTS'),
+    checkpoints: place('SLUICE_CHECKPOINTS'),
     consumerGroup: given('SLUICE_CONSUMER_GROUP'),
     timeZone: timeZone(given('SLUICE_TIME_ZONE')),
     onLoss: given('SLUICE_ON_LOSS') as 'fail' | 'record',

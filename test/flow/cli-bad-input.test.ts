@@ -88,8 +88,15 @@ describe('bad input ends with one clear line and the right exit code, and writes
     const file = path.join(home.folder, 'file');
     writeFileSync(file, '');
     const found = await refused({ SLUICE_LAKE: path.join(file, 'lake') });
-    expect(found.exitCode === 4 || found.exitCode === 2).toBe(true);
-    expect(found.message).toMatch(/SLUICE_LAKE|file/);
+    expect(found).toMatchObject({ exitCode: 2, code: 'configuration' });
+    expect(found.message).toMatch(/a file stands where a folder is needed; change SLUICE_LAKE/);
+  });
+
+  test('a lake without permission', async () => {
+    // Nobody may make a folder there, root neither.
+    const found = await refused({ SLUICE_LAKE: process.platform === 'linux' ? '/sys/lake' : '/System/lake' });
+    expect(found).toMatchObject({ exitCode: 4, code: 'storage_unauthorized' });
+    expect(found.message).toMatch(/unauthorized.*SLUICE_LAKE/);
   });
 
   test('an Azure lake with a wrong key', async () => {

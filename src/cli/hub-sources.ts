@@ -1,6 +1,7 @@
 import type { DatasetContract, Pipeline } from '../../schemas/contract.ts';
 import type { Clock } from '../base/clock.ts';
 import { SluiceError, toSluiceError } from '../base/errors.ts';
+import { MiB } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { BronzeOutcome } from '../bronze/bronze.ts';
 import type { CheckpointStore, EventSource } from '../eventhubs/eventhubs.ts';
@@ -11,6 +12,10 @@ import { suggestion } from './nearest.ts';
 
 export const EVENTHUBS_HINT =
   'give a connection string of the namespace or NAME.servicebus.windows.net (`sluice hub` prints one of its own)';
+
+const PROBE_BYTES = 2 * MiB;
+/** The least there is: only the first run ever of a lake has no greater one, and loses no more than a partition. */
+const PROBE_EPOCH = 1;
 
 /** A dataset's hub, and why it cannot be read where it cannot. */
 export interface HubSource {
@@ -63,7 +68,7 @@ export async function reachHubs(
     const hub = hubName(dataset.name);
     return { dataset, hub, source: openEventSource({ connection, hub, consumerGroup, ...tools }) };
   });
-  const answers = await Promise.allSettled(sources.map(({ source }) => source.hubProperties(signal)));
+  const answers = await Promise.allSettled(sources.map(({ source }) => reach(source, consumerGroup, signal)));
   signal.throwIfAborted();
   const failures = answers.map((answer) => (answer.status === 'rejected' ? toSluiceError(answer.reason) : undefined));
   const fatal = failures.find((failure) => failure !== undefined && failure.exitCode !== 4);
@@ -75,6 +80,25 @@ export async function reachHubs(
     const failure = failures[index];
     return failure === undefined ? source : { ...source, failure };
   });
+}
+
+/** Asks for the hub, and for a group of one's own by reading one event: there is no question about groups alone. */
+async function reach(source: EventSource, consumerGroup: string, signal: AbortSignal): Promise<void> {
+  const { partitionIds } = await source.hubProperties(signal);
+  if (consumerGroup === '$Default') return;
+  const partitions = await Promise.all(partitionIds.map((id) => source.partitionProperties(id, signal)));
+  const filled = partitions.find((each) => each.lastSequenceNumber >= each.firstSequenceNumber);
+  // Nothing to read: then the drain asks for no group either.
+  if (filled === undefined) return;
+  const { partitionId, firstSequenceNumber } = filled;
+  const range = { firstSequenceNumber, lastSequenceNumber: firstSequenceNumber };
+  const request = { partitionId, ...range, ownerLevel: PROBE_EPOCH, consumerGroup, bytesMax: PROBE_BYTES };
+  try {
+    for await (const _ of source.receive(request, signal));
+  } catch (error) {
+    // Whatever else is wrong here, a busy partition for one, the drain meets and judges.
+    if (toSluiceError(error).code === 'consumer_group_not_found') throw error;
+  }
 }
 
 export async function closeHubs(hubs: readonly Pick<HubSource, 'source'>[]): Promise<void> {

@@ -8,7 +8,9 @@ import { RUNS_ROOT } from './tables.ts';
 /** The receipt of a run, written beside its tables unless another run holds the lake. Never fails: the work is done. */
 export async function leaveReceipt(run: RunContext): Promise<Receipt> {
   const { lake, record, held, configuration, to, hard } = run;
-  for (const error of record.failures()) {
+  // Bronze tells its own failures when it meets them.
+  const unreached = run.hubs.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  for (const error of [...unreached, ...record.errors]) {
     lake.log.error(error.message, { code: error.code, exitCode: error.exitCode, retryable: error.retryable });
   }
   const facts = { command: 'ingest-once', to, timeZone: configuration.timeZone };

@@ -12,7 +12,8 @@ export class RunRecord {
   readonly gold: GoldOutcome[] = [];
   readonly charts: GoldDayChart[] = [];
   private readonly steps: StepReceipt[] = [];
-  private readonly errors: SluiceError[] = [];
+  /** Of silver and gold; a hub's are in its outcome. */
+  readonly errors: SluiceError[] = [];
   private readonly startedAtMs: number;
   private readonly cpuAtStart: NodeJS.CpuUsage;
 
@@ -44,11 +45,6 @@ export class RunRecord {
     }
   }
 
-  /** What failed, for the log. */
-  failures(): SluiceError[] {
-    return [...this.bronze.flatMap((hub) => [...hub.errors]), ...this.errors];
-  }
-
   receipt(
     lake: Lake,
     facts: { readonly command: string; readonly to: string; readonly timeZone: string },
@@ -76,7 +72,8 @@ export class RunRecord {
 
   private outcome(ended: { readonly locked: boolean; readonly stopped: boolean }): RunOutcome {
     const outcomes = [...this.bronze, ...this.silver, ...this.gold].map((each) => each.outcome);
-    if (this.failures().length > 0 || outcomes.includes('failed')) return 'failed';
+    const failed = this.errors.length > 0 || this.bronze.some((hub) => hub.errors.length > 0);
+    if (failed || outcomes.includes('failed')) return 'failed';
     if (ended.locked || outcomes.includes('locked')) return 'locked';
     if (ended.stopped || outcomes.includes('stopped')) return 'stopped';
     return outcomes.every((outcome) => outcome === 'empty') ? 'empty' : 'complete';

@@ -62,6 +62,14 @@ describe('bad input ends with one clear line and the right exit code, and writes
     expect(found.message).toMatch(/nowhere.*SLUICE_HUBS/s);
   });
 
+  test('a consumer group that the hub does not have', async () => {
+    const where = { folder: home.folder, settings: { SLUICE_EVENTHUBS: hub.connectionString } };
+    expect((await sluice(['produce'], where)).exitCode).toBe(0);
+    const found = await refused({ SLUICE_CONSUMER_GROUP: 'nobody' });
+    expect(found).toMatchObject({ exitCode: 2, code: 'consumer_group_not_found' });
+    expect(found.message).toMatch(/nobody.*SLUICE_CONSUMER_GROUP/s);
+  });
+
   test('a hub that the pipeline does not have', async () => {
     const found = await refused({}, ['--hub', 'call_leg']);
     expect(found).toMatchObject({ exitCode: 2, code: 'usage' });

@@ -1,6 +1,7 @@
 import type { DataFile, FileChanges, TableLocation } from './delta.ts';
 import type { RemoveAction } from './log-entry.ts';
-import { readEntries, readSnapshot } from './snapshot.ts';
+import { readEntries } from './entry-reader.ts';
+import { readSnapshot } from './snapshot.ts';
 import { dataFileOf } from './table-state.ts';
 
 /** See the door. */

@@ -3,16 +3,14 @@ import { assert } from '../base/assert.ts';
 import { backoffDelayMs, DEFAULT_BACKOFF } from '../base/backoff.ts';
 import { isAbort, SluiceError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { putOnce } from '../storage/storage.ts';
 import { FENCE, findConflict } from './conflict.ts';
 import type { Change, CommitContext, CommitResult, DataFile, Snapshot, TableLocation } from './delta.ts';
-import { writeLogCheckpoint } from './log-checkpoint.ts';
+import { checkpointIfDue } from './log-checkpoint.ts';
 import { encodeEntry, type Action, type AddAction, type RemoveAction } from './log-entry.ts';
-import { putEntry } from './put-entry.ts';
+import { entryPath } from './log-path.ts';
 import { advance } from './snapshot.ts';
-import { applyActions, checkWritable, snapshotOf, stateOf } from './table-state.ts';
-
-/** Readers replay every entry after the last log checkpoint. */
-const CHECKPOINT_EVERY_VERSIONS = 20;
+import { applyActions, checkWritable, snapshotOf, stateOf, type TableState } from './table-state.ts';
 
 /** See the door. */
 export async function commit(
@@ -26,9 +24,10 @@ export async function commit(
   const txnId = randomUUID();
   const winners: Action[] = [];
   let snapshot = base;
+  let seenVersion = base.version;
   for (let attempt = 0; attempt < LIMITS.commitAttemptsMax; attempt++) {
     // Also before the first try: the protocol is the newest one, and no entry is put into a hole of a cleaned log.
-    const newer = await advance(location, snapshot, signal);
+    const newer = await advance(location, snapshot, seenVersion, context.clock, signal);
     snapshot = newer.snapshot;
     winners.push(...newer.actions);
     checkWritable(snapshot.protocol, tableName(location));
@@ -37,8 +36,9 @@ export async function commit(
 
     const actions = actionsOf(snapshot, change, txnId, context);
     const version = snapshot.version + 1;
-    const outcome = await putEntry(location, version, encodeEntry(actions), txnId, context, signal);
+    const outcome = await putOnce(location.store, entryPath(location, version), encodeEntry(actions), context, signal);
     if (outcome === 'won') return committed(location, snapshot, version, actions, context, signal);
+    seenVersion = version;
     const delayMs = backoffDelayMs(attempt, DEFAULT_BACKOFF, context.random ?? Math.random);
     await context.clock.sleep(delayMs, signal);
   }
@@ -56,19 +56,20 @@ async function committed(
 ): Promise<CommitResult> {
   const state = stateOf(snapshot);
   applyActions(state, version, actions);
-  if (version % CHECKPOINT_EVERY_VERSIONS === 0) await tryCheckpoint(location, version, context, signal);
+  await tryCheckpoint(location, state, context, signal);
   return { kind: 'committed', snapshot: snapshotOf(state, location) };
 }
 
 /** A log checkpoint only spares readers work: the commit stands without. */
 async function tryCheckpoint(
   location: TableLocation,
-  version: number,
+  state: TableState,
   context: CommitContext,
   signal: AbortSignal,
 ): Promise<void> {
+  const { version } = state;
   try {
-    await writeLogCheckpoint(location, { version, nowMs: context.clock.nowMs() }, signal);
+    state.checkpointVersion = await checkpointIfDue(location, state, context.clock.nowMs(), signal);
   } catch (error) {
     if (isAbort(error)) return;
     const reason = error instanceof Error ? error.message : String(error);

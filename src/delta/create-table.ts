@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { TableContract } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
+import { putOnce } from '../storage/storage.ts';
 import type { CommitContext, Snapshot, TableLocation } from './delta.ts';
 import { encodeEntry, type Action } from './log-entry.ts';
-import { putEntry } from './put-entry.ts';
-import { readSnapshot } from './snapshot.ts';
+import { entryPath } from './log-path.ts';
+import { openToWrite } from './snapshot.ts';
 import { checkContract, schemaStringOf } from './table-schema.ts';
 import { checkWritable } from './table-state.ts';
 
@@ -16,7 +17,8 @@ export async function ensureTable(
   signal: AbortSignal,
 ): Promise<Snapshot> {
   const table = `${location.store.url}/${location.root}`;
-  const snapshot = (await readSnapshot(location, signal)) ?? (await create(location, contract, options, signal));
+  const snapshot =
+    (await openToWrite(location, options.context.clock, signal)) ?? (await create(location, contract, options, signal));
   checkWritable(snapshot.protocol, table);
   checkContract(snapshot.contract, contract, table);
   return snapshot;
@@ -33,8 +35,8 @@ async function create(
   const configuration = { ...contract.properties, ...options.configuration };
   const entry = encodeEntry(firstActions(contract, configuration, txnId, context));
   // Whoever wins: the table that is there then is the one to open.
-  await putEntry(location, 0, entry, txnId, context, signal);
-  return present(await readSnapshot(location, signal), `the table ${location.root} just created`);
+  await putOnce(location.store, entryPath(location, 0), entry, context, signal);
+  return present(await openToWrite(location, context.clock, signal), `the table ${location.root} just created`);
 }
 
 function firstActions(

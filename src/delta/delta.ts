@@ -46,6 +46,8 @@ export interface Snapshot {
   readonly files: ReadonlyMap<string, DataFile>;
   /** appId → version of the last `txn`. */
   readonly transactions: ReadonlyMap<string, number>;
+  /** Version of the newest log checkpoint known to hold; -1: none. */
+  readonly checkpointVersion: number;
   /** As the log has it. */
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;

@@ -20,6 +20,29 @@ const TOMBSTONE_KEPT_MS = 7 * DAY_MS;
 
 const MEMORY_BYTES_MAX = 256 * MiB;
 
+/** Readers replay every entry after the last log checkpoint. */
+const CHECKPOINT_EVERY_VERSIONS = 20;
+
+/** One that could not be written is tried again after so many versions, since each try costs a replay. */
+const RETRY_EVERY_VERSIONS = 5;
+
+/** Writes a log checkpoint where too many entries stand after the last one. Gives the version of the newest. */
+export async function checkpointIfDue(
+  location: TableLocation,
+  { version, checkpointVersion }: TableState,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const overdue = version - Math.max(0, checkpointVersion) - CHECKPOINT_EVERY_VERSIONS;
+  if (overdue < 0 || overdue % RETRY_EVERY_VERSIONS !== 0) return checkpointVersion;
+  const state = await replay(location, signal, version);
+  if (state === undefined) return checkpointVersion;
+  // Another writer may have made one since the snapshot was read.
+  if (version - state.checkpointVersion < CHECKPOINT_EVERY_VERSIONS) return state.checkpointVersion;
+  await writeState(location, state, nowMs, signal);
+  return version;
+}
+
 /** See the door. Throws `table_corrupt` where what was written does not read as what was meant. */
 export async function writeLogCheckpoint(
   location: TableLocation,
@@ -27,8 +50,16 @@ export async function writeLogCheckpoint(
   signal: AbortSignal,
 ): Promise<void> {
   const state = await replay(location, signal, options.version);
-  if (state === undefined) return;
-  const actions = stateActions(state, options.nowMs);
+  if (state !== undefined) await writeState(location, state, options.nowMs, signal);
+}
+
+async function writeState(
+  location: TableLocation,
+  state: TableState,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const actions = stateActions(state, nowMs);
   const target = checkpointPath(location, state.version);
   const data = await encodeCheckpoint(actions);
   await verify(data, actions, target);

@@ -66,13 +66,35 @@ export function encodeEntry(actions: readonly Action[]): Uint8Array {
 export function decodeEntry(data: Uint8Array, path: string): Action[] {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(data);
-    return text
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .map((line) => JSON.parse(line) as Action);
+    const actions = linesOf(text).map((line) => JSON.parse(line) as Action);
+    if (actions.length === 0) throw new Error('it is empty');
+    return actions;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `the log entry ${path} cannot be read: ${reason}`;
     throw new SluiceError('table_corrupt', message, { context: { path }, cause });
+  }
+}
+
+/**
+ * True where the bytes can be the beginning of an entry whose end never came: whole lines, then one that is cut, or
+ * nothing, or the zeros that a file system leaves where it lost the data.
+ */
+export function isCutOff(data: Uint8Array): boolean {
+  const text = new TextDecoder('utf-8').decode(data).replace(/\0+$/, '');
+  const lines = linesOf(text);
+  if (lines.length === 0) return true;
+  return lines.slice(0, -1).every(isAction) && !isAction(lines.at(-1) ?? '') && !text.endsWith('\n');
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
+
+function isAction(line: string): boolean {
+  try {
+    return typeof JSON.parse(line) === 'object';
+  } catch {
+    return false;
   }
 }

@@ -1,12 +1,15 @@
+import type { Clock } from '../base/clock.ts';
 import { SluiceError } from '../base/errors.ts';
 import type { Snapshot, TableLocation } from './delta.ts';
 import { readCheckpoint, readPointer } from './checkpoint-reader.ts';
-import { decodeEntry, type Action } from './log-entry.ts';
-import { beforeVersion, entryPath, logFolder, parseLogFile, type LogFile } from './log-path.ts';
+import { cutOffEntry, missingEntry, readEntriesIfWhole } from './entry-reader.ts';
+import type { Action } from './log-entry.ts';
+import { beforeVersion, logFolder, parseLogFile, type LogFile } from './log-path.ts';
+import { differences } from './snapshot-differences.ts';
 import { applyActions, emptyState, snapshotOf, stateOf, type TableState } from './table-state.ts';
 
-/** Log entries read at the same time. */
-const READS_AT_ONCE = 8;
+/** How long a writer waits for the last entry to become whole: somebody may be writing it. */
+const CUT_OFF = { looksMax: 10, lookEveryMs: 1_000 } as const;
 
 /** See the door. */
 export async function readSnapshot(
@@ -18,24 +21,37 @@ export async function readSnapshot(
   return state === undefined ? undefined : snapshotOf(state, location);
 }
 
+/** The latest snapshot for who will write: throws `table_corrupt` where the last entry of the log stays cut off. */
+export async function openToWrite(
+  location: TableLocation,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Snapshot | undefined> {
+  const state = await onceWhole(clock, signal, () => replay(location, signal, undefined, 'refuse'));
+  return state === undefined ? undefined : snapshotOf(state, location);
+}
+
 /**
  * The table's state at a version (undefined: the latest), from the newest log checkpoint that can be read and the
- * entries after it; undefined where there is no table. Throws `table_corrupt` where entries are missing.
+ * entries after it; undefined where there is no table. A last entry that is cut off was committed by nobody: readers
+ * pass over it. Throws `table_corrupt` where entries are missing.
  */
 export async function replay(
   location: TableLocation,
   signal: AbortSignal,
   version?: number,
+  cutOff: 'skip' | 'refuse' = 'skip',
 ): Promise<TableState | undefined> {
   // The pointer is a hint: it may lag behind, be ahead of what was asked for, or point to nothing.
   const hint = version === undefined ? await readPointer(location, signal) : undefined;
   if (hint !== undefined) {
     const files = await listLog(location, hint, signal);
-    const state = await replayFiles(location, files, version, signal);
+    const state = await replayFiles(location, files, version, cutOff, signal);
     if (state !== undefined) return state;
   }
   const files = await listLog(location, 0, signal);
-  const state = await replayFiles(location, files, version, signal);
+  const state = await replayFiles(location, files, version, cutOff, signal);
+  if (state?.version === -1) return undefined;
   if (state !== undefined || files.length === 0) return state;
   const message =
     `the log of ${location.store.url}/${location.root} has neither its first entry nor a readable checkpoint` +
@@ -43,45 +59,57 @@ export async function replay(
   throw new SluiceError('table_corrupt', message, { context: { table: location.root } });
 }
 
-/** What later versions changed: the newest snapshot, and the actions of each version after the base, in order. */
+/**
+ * What later versions changed: the newest snapshot, and the actions of each version after the base, in order. Where
+ * another program cleaned the log beyond the base, the actions are the differences of the two snapshots.
+ * `seenVersion` is known to be there, whatever a listing that lags says.
+ */
 export async function advance(
   location: TableLocation,
   base: Snapshot,
+  seenVersion: number,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<{ readonly snapshot: Snapshot; readonly actions: Action[] }> {
   const files = await listLog(location, base.version + 1, signal);
-  const versions = files.flatMap((file) => (file.kind === 'entry' ? [file.version] : []));
-  if (versions.length === 0) return { snapshot: base, actions: [] };
-  checkContiguous(location, base.version + 1, versions);
-  const entries = await readEntries(location, versions, signal);
+  const checkpointVersion = completeCheckpoints(files)[0]?.version ?? base.checkpointVersion;
+  const newest = Math.max(seenVersion, ...files.map(({ version }) => version));
+  if (newest <= base.version) return { snapshot: base, actions: [] };
+  const entries = await onceWhole(clock, signal, async () => {
+    const { found, cutOff } = await readEntriesIfWhole(location, versionsBetween(base.version, newest), signal);
+    if (cutOff !== undefined) throw cutOffEntry(location, cutOff);
+    return found;
+  });
+  if (entries.length < newest - base.version) return leapt(location, base, signal);
   const state = stateOf(base);
+  state.checkpointVersion = checkpointVersion;
   for (const { version, actions } of entries) applyActions(state, version, actions);
   return { snapshot: snapshotOf(state, location), actions: entries.flatMap(({ actions }) => actions) };
 }
 
-/** The actions of these versions. Throws `table_corrupt` where one is missing. */
-export async function readEntries(
+/** Entries after the base are gone: a checkpoint after it must stand for them. */
+async function leapt(
   location: TableLocation,
-  versions: readonly number[],
+  base: Snapshot,
   signal: AbortSignal,
-): Promise<{ readonly version: number; readonly actions: Action[] }[]> {
-  const entries: { version: number; actions: Action[] }[] = [];
-  for (let start = 0; start < versions.length; start += READS_AT_ONCE) {
-    const slice = versions.slice(start, start + READS_AT_ONCE);
-    entries.push(...(await Promise.all(slice.map((version) => readEntry(location, version, signal)))));
-  }
-  return entries;
+): Promise<{ readonly snapshot: Snapshot; readonly actions: Action[] }> {
+  const state = await replay(location, signal, undefined, 'refuse');
+  if (state === undefined || state.version <= base.version) throw missingEntry(location, base.version + 1);
+  const snapshot = snapshotOf(state, location);
+  return { snapshot, actions: differences(base, snapshot) };
 }
 
-async function readEntry(
-  location: TableLocation,
-  version: number,
-  signal: AbortSignal,
-): Promise<{ version: number; actions: Action[] }> {
-  const path = entryPath(location, version);
-  const data = await location.store.read(path, signal);
-  if (data === undefined) throw missingEntry(location, version);
-  return { version, actions: decodeEntry(data, path) };
+/** Looks again for as long as somebody may still be writing the last entry. */
+async function onceWhole<T>(clock: Clock, signal: AbortSignal, read: () => Promise<T>): Promise<T> {
+  for (let look = 1; ; look++) {
+    try {
+      return await read();
+    } catch (error) {
+      const cutOff = error instanceof SluiceError && error.context['cutOff'] === true;
+      if (!cutOff || look >= CUT_OFF.looksMax) throw error;
+      await clock.sleep(CUT_OFF.lookEveryMs, signal);
+    }
+  }
 }
 
 async function listLog(location: TableLocation, fromVersion: number, signal: AbortSignal): Promise<LogFile[]> {
@@ -99,15 +127,21 @@ async function replayFiles(
   location: TableLocation,
   files: readonly LogFile[],
   upTo: number | undefined,
+  onCutOff: 'skip' | 'refuse',
   signal: AbortSignal,
 ): Promise<TableState | undefined> {
   const wanted = files.filter(({ version }) => upTo === undefined || version <= upTo);
   const entries = wanted.flatMap((file) => (file.kind === 'entry' ? [file.version] : []));
   const start = await startingState(location, wanted, entries, signal);
   if (start === undefined) return undefined;
-  const later = entries.filter((version) => version > start.version);
-  checkContiguous(location, start.version + 1, later);
-  for (const { version, actions } of await readEntries(location, later, signal)) applyActions(start, version, actions);
+  // Every version up to the last, listed or not: a listing may lag.
+  const later = versionsBetween(start.version, entries.at(-1) ?? start.version);
+  const { found, cutOff } = await readEntriesIfWhole(location, later, signal);
+  const missing = later.find((version, index) => found[index]?.version !== version);
+  if (missing !== undefined && missing !== cutOff) throw missingEntry(location, missing);
+  const skipped = cutOff !== undefined && cutOff === later.at(-1) && onCutOff === 'skip' && upTo === undefined;
+  if (cutOff !== undefined && !skipped) throw cutOffEntry(location, cutOff);
+  for (const { version, actions } of found) applyActions(start, version, actions);
   if (upTo !== undefined && start.version < upTo) throw missingEntry(location, upTo);
   return start;
 }
@@ -123,6 +157,7 @@ async function startingState(
     if (actions === undefined) continue;
     const state = emptyState();
     applyActions(state, version, actions);
+    state.checkpointVersion = version;
     return state;
   }
   return entries[0] === 0 ? emptyState() : undefined;
@@ -143,15 +178,7 @@ function completeCheckpoints(files: readonly LogFile[]): { version: number; path
     .toSorted((left, right) => right.version - left.version);
 }
 
-function checkContiguous(location: TableLocation, first: number, versions: readonly number[]): void {
-  versions.forEach((version, index) => {
-    if (version !== first + index) throw missingEntry(location, first + index);
-  });
-}
-
-function missingEntry(location: TableLocation, version: number): SluiceError {
-  const message =
-    `${location.store.url}/${entryPath(location, version)} is missing: another program cleaned the log further ` +
-    `than a reader still needs; run \`rebuild\``;
-  return new SluiceError('table_corrupt', message, { context: { table: location.root, version } });
+/** After the first, up to and with the last. */
+function versionsBetween(first: number, last: number): number[] {
+  return Array.from({ length: Math.max(0, last - first) }, (_, index) => first + 1 + index);
 }

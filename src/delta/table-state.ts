@@ -13,6 +13,8 @@ import { contractOf } from './table-schema.ts';
 /** A table while its log is replayed. Tombstones are whole only after a full replay. */
 export interface TableState {
   version: number;
+  /** Version of the newest log checkpoint known to hold; -1: none. */
+  checkpointVersion: number;
   protocol: ProtocolAction | undefined;
   metadata: MetadataAction | undefined;
   readonly files: Map<string, DataFile>;
@@ -23,6 +25,7 @@ export interface TableState {
 export function emptyState(): TableState {
   return {
     version: -1,
+    checkpointVersion: -1,
     protocol: undefined,
     metadata: undefined,
     files: new Map(),
@@ -35,6 +38,7 @@ export function emptyState(): TableState {
 export function stateOf(snapshot: Snapshot): TableState {
   return {
     version: snapshot.version,
+    checkpointVersion: snapshot.checkpointVersion,
     protocol: snapshot.protocol,
     metadata: snapshot.metadata,
     files: new Map(snapshot.files),
@@ -69,6 +73,7 @@ export function snapshotOf(state: TableState, location: TableLocation): Snapshot
   checkReadable(protocol, table);
   return {
     version: state.version,
+    checkpointVersion: state.checkpointVersion,
     tableId: metadata.id,
     contract: contractOf(metadata, table),
     configuration: metadata.configuration,

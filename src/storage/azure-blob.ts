@@ -11,15 +11,24 @@ import type { ListOptions, ObjectInfo, ObjectStore } from './storage.ts';
 /** A file up to the first goes up in one request, a larger one in blocks; both bound the memory of an upload. */
 const UPLOAD = { maxSingleShotSize: 16 * MiB, blockSize: 8 * MiB, concurrency: 4 } as const;
 
+/** A transfer of which no byte moved for this long is given up; one that is slow is not. */
+const STALL_MS_MAX = 60_000;
+
 /**
  * A lake in a container of Azure Blob Storage, below an optional prefix, spoken to by the Blob API alone (which also
  * serves accounts with a hierarchical namespace, and Azurite).
  *
- * `putIfAbsent` is one PUT with `If-None-Match: *`. The SDK repeats a request whose reply was lost, and the repeat
- * then meets the object of the first try: `false` may therefore mean one's own bytes. Callers settle that by reading
- * the object back, as they must after an error. Throws `storage_unauthorized`, `storage_unavailable`, `configuration`.
+ * `putIfAbsent` is one PUT with `If-None-Match: *`. Something on the way may repeat a request whose reply was lost, and
+ * the repeat then meets the object of the first try: `false` may therefore mean one's own bytes. Callers settle that by
+ * reading the object back, as they must after an error. Nothing is tried again here.
+ * Throws `storage_unauthorized`, `storage_unavailable`, `configuration`.
  */
-export function openAzureBlob(container: ContainerClient, prefix = '', setting = 'SLUICE_LAKE'): ObjectStore {
+export function openAzureBlob(
+  container: ContainerClient,
+  prefix = '',
+  setting = 'SLUICE_LAKE',
+  stallMsMax = STALL_MS_MAX,
+): ObjectStore {
   const base = prefix === '' ? '' : `${prefix.replace(/\/+$/, '')}/`;
   const blob = (path: string) => container.getBlockBlobClient(base + checkedPath(path));
   const guarded = async <T>(path: string, signal: AbortSignal, action: () => Promise<T>): Promise<T> => {
@@ -62,9 +71,14 @@ export function openAzureBlob(container: ContainerClient, prefix = '', setting =
       }),
     upload: (path, localFile, signal) =>
       guarded(path, signal, async () => {
-        await blob(path).uploadFile(localFile, { ...UPLOAD, abortSignal: signal });
+        await moving(signal, stallMsMax, (abortSignal, onProgress) =>
+          blob(path).uploadFile(localFile, { ...UPLOAD, abortSignal, onProgress }),
+        );
       }),
-    download: (path, localFile, signal) => guarded(path, signal, () => download(blob(path), localFile, signal)),
+    download: (path, localFile, signal) =>
+      guarded(path, signal, () =>
+        moving(signal, stallMsMax, (within, moved) => download(blob(path), localFile, within, moved)),
+      ),
     localPath: () => undefined,
   };
 }
@@ -114,11 +128,12 @@ async function download(
   blob: ReturnType<ContainerClient['getBlockBlobClient']>,
   localFile: string,
   signal: AbortSignal,
+  moved: () => void,
 ): Promise<boolean> {
   const reply = await absentAsUndefined(() => blob.download(undefined, undefined, { abortSignal: signal }));
   if (reply === undefined) return false;
   try {
-    await pipeline(bodyOf(reply), createWriteStream(localFile), { signal });
+    await pipeline(watched(bodyOf(reply), moved), createWriteStream(localFile), { signal });
     const { size } = await stat(localFile);
     if (reply.contentLength !== undefined && size !== reply.contentLength) {
       throw new Error(`${size} of ${reply.contentLength} bytes arrived`);
@@ -127,6 +142,35 @@ async function download(
   } catch (error) {
     await rm(localFile, { force: true });
     throw error;
+  }
+}
+
+async function* watched(chunks: NodeJS.ReadableStream, moved: () => void): AsyncGenerator<string | Buffer> {
+  for await (const chunk of chunks) {
+    moved();
+    yield chunk;
+  }
+}
+
+/** Gives the action up where it tells of no progress for so long. */
+async function moving<T>(
+  signal: AbortSignal,
+  stallMsMax: number,
+  action: (signal: AbortSignal, moved: () => void) => Promise<T>,
+): Promise<T> {
+  const stalled = new AbortController();
+  const stall = (): void => stalled.abort(new Error(`no byte moved for ${stallMsMax} ms`));
+  let timer = setTimeout(stall, stallMsMax);
+  const moved = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(stall, stallMsMax);
+  };
+  try {
+    return await action(AbortSignal.any([signal, stalled.signal]), moved);
+  } catch (error) {
+    throw stalled.signal.aborted ? stalled.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

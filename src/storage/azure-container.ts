@@ -1,20 +1,22 @@
 import { BlobServiceClient, ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { DEFAULT_BACKOFF, retry } from '../base/backoff.ts';
+import { systemClock } from '../base/clock.ts';
 import { SluiceError } from '../base/errors.ts';
 import { azureError, isAbsent, lacksPermission } from './azure-error.ts';
 import type { OpenStoreOptions, StoreLocation } from './open-store.ts';
+import { askedWaitMs, isTransient } from './transient.ts';
 
 type AzureLocation = Extract<StoreLocation, { kind: 'azure' }>;
 
-/** Tries within a call, and how long the first contact may take: an endpoint that is away is told within 20 s. */
-const LIMITS = { attemptsMax: 4, firstDelayMs: 400, delayMsMax: 4_000, attemptMsMax: 60_000, connectMsMax: 15_000 };
+/** How long the first contact may take: an endpoint that is away is told within 20 s. */
+const LIMITS = { connectMsMax: 15_000 } as const;
 
+/**
+ * The SDK tries once: its retries know neither 429 nor Retry-After, set no limit to a try, and hide from a
+ * put-if-absent that it was repeated. `withRetries` does it for every store alike.
+ */
 const CLIENT_OPTIONS = {
-  retryOptions: {
-    maxTries: LIMITS.attemptsMax,
-    retryDelayInMs: LIMITS.firstDelayMs,
-    maxRetryDelayInMs: LIMITS.delayMsMax,
-    tryTimeoutInMs: LIMITS.attemptMsMax,
-  },
+  retryOptions: { maxTries: 1 },
   userAgentOptions: { userAgentPrefix: 'sluice' },
 };
 
@@ -26,8 +28,13 @@ export async function connectContainer(
 ): Promise<ContainerClient> {
   const container = await clientFor(location, options);
   const limit = AbortSignal.timeout(LIMITS.connectMsMax);
+  const whole = AbortSignal.any([signal, limit]);
+  const attempt = () =>
+    touch(container, options.create ?? true, whole).catch((error: unknown) => {
+      throw whole.aborted ? error : azureError(error, container.url, location.container, options.setting);
+    });
   try {
-    await touch(container, options.create ?? true, AbortSignal.any([signal, limit]));
+    await retry(attempt, isTransient, systemClock, whole, { ...DEFAULT_BACKOFF, waitMs: askedWaitMs });
     return container;
   } catch (error) {
     signal.throwIfAborted();

@@ -6,7 +6,11 @@ interface ServiceError {
   readonly code?: string;
   readonly name?: string;
   readonly message?: string;
+  readonly response?: { readonly headers?: { get(name: string): string | undefined } };
 }
+
+/** What is wrong with the request itself stays wrong. Conflicts (409, 412) come from what others do meanwhile. */
+const LASTING_STATUS: ReadonlySet<number> = new Set([400, 405, 411, 413, 414, 416, 501]);
 
 const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
   'CredentialUnavailableError',
@@ -39,7 +43,14 @@ export function azureError(cause: unknown, containerUrl: string, path: string, s
   const error = asServiceError(cause);
   const endpoint = endpointOf(containerUrl);
   const reason = [error.statusCode, error.code ?? error.name].filter((part) => part !== undefined).join(' ');
-  const context = { endpoint, path, reason };
+  const retryAfterMs = retryAfterOf(error);
+  const context = {
+    endpoint,
+    path,
+    reason,
+    transient: !LASTING_STATUS.has(error.statusCode ?? 0),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
   const fail = (code: ErrorCode, message: string): SluiceError => new SluiceError(code, message, { context, cause });
   if (error.statusCode === 401 || error.statusCode === 403 || CREDENTIAL_ERRORS.has(error.name ?? '')) {
     const message = `unauthorized: ${endpoint} refused ${path} (${reason}); check the identity or key and its role`;
@@ -57,6 +68,18 @@ export function endpointOf(containerUrl: string): string {
   const url = new URL(containerUrl);
   const port = url.port === '' ? (url.protocol === 'http:' ? '80' : '443') : url.port;
   return `${url.protocol}//${url.hostname}:${port}${url.pathname}`;
+}
+
+/** Seconds or a date by HTTP; milliseconds in the words of some Azure services. */
+function retryAfterOf({ response }: ServiceError): number | undefined {
+  const header = (name: string): string | undefined => response?.headers?.get(name) ?? undefined;
+  const milliseconds = header('retry-after-ms') ?? header('x-ms-retry-after-ms');
+  if (milliseconds !== undefined && /^\d+$/.test(milliseconds)) return Number(milliseconds);
+  const text = header('retry-after');
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  const [untilMs, nowMs] = [Date.parse(text), Date.parse(header('date') ?? '')];
+  return Number.isNaN(untilMs - nowMs) ? undefined : Math.max(0, untilMs - nowMs);
 }
 
 function asServiceError(error: unknown): ServiceError {

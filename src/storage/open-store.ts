@@ -2,6 +2,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ContainerClient } from '@azure/storage-blob';
 import { SluiceError } from '../base/errors.ts';
+import { withRetries } from './retrying.ts';
 import type { ObjectStore } from './storage.ts';
 
 /** Where a lake is, as a setting says it. `endpoint` of Azure is the Blob service's, without a slash at the end. */
@@ -47,7 +48,10 @@ export function parseLake(text: string, setting = 'SLUICE_LAKE'): StoreLocation 
   throw wrong(setting, `begins with "${scheme}:", which is no kind of lake`);
 }
 
-/** Opens the store. Azure: loads the SDK and makes sure of the container, within 15 s; a folder: touches nothing. */
+/**
+ * Opens the store, with transient failures of its calls tried again. Azure: loads the SDK and makes sure of the
+ * container, within 15 s; a folder: touches nothing.
+ */
 export async function openStore(
   location: StoreLocation,
   options: OpenStoreOptions,
@@ -56,12 +60,12 @@ export async function openStore(
   const setting = options.setting ?? 'SLUICE_LAKE';
   if (location.kind === 'folder') {
     const { openFolder } = await import('./folder.ts');
-    return openFolder(location.folder, setting);
+    return withRetries(openFolder(location.folder, setting));
   }
   const { connectContainer } = await import('./azure-container.ts');
   const { openAzureBlob } = await import('./azure-blob.ts');
   const container: ContainerClient = await connectContainer(location, { ...options, setting }, signal);
-  return openAzureBlob(container, location.prefix, setting);
+  return withRetries(openAzureBlob(container, location.prefix, setting));
 }
 
 function hadoopLocation(url: URL, setting: string): StoreLocation {

@@ -1,3 +1,6 @@
+import * as putting from './put-once.ts';
+import type { PutOnceContext } from './put-once.ts';
+
 /**
  * The lake as an object store: whole objects, named by paths with `/`, relative to the lake's root.
  *
@@ -39,4 +42,20 @@ export interface ObjectInfo {
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
   readonly metadata?: ObjectMetadata;
+}
+
+/**
+ * Puts an object where none is, and finds out who won where nobody told: an error, or "taken" after a request that was
+ * repeated, is settled by reading the object back. The bytes must be this writer's own (hold a token that no other
+ * has). Where nothing is there the same bytes are put again, so that a request which lands late can only lose.
+ * Throws what the store throws when tries end; the put may then still land.
+ */
+export function putOnce(
+  store: ObjectStore,
+  path: string,
+  data: Uint8Array,
+  context: PutOnceContext,
+  signal: AbortSignal,
+): Promise<'won' | 'taken'> {
+  return putting.putOnce(store, path, data, context, signal);
 }

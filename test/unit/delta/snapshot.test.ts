@@ -102,7 +102,7 @@ describe('reading a snapshot', () => {
 
   test('an entry that is no JSON is corrupt and named', async () => {
     const { location } = await tableOf(1);
-    await putText(location.store, entryName(2), '{"add":{');
+    await putText(location.store, entryName(2), '{"add":{\n{"commitInfo":{}}\n');
     await expect(readSnapshot(location, signal)).rejects.toMatchObject({
       code: 'table_corrupt',
       context: { path: entryName(2) },

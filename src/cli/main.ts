@@ -10,8 +10,6 @@ import { listenForStop, stderrLog, type Terminal } from './terminal.ts';
 
 /** The whole process: reads the environment, runs the command, ends with its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // The DuckDB driver prints instants in the process's zone, and everything here is UTC.
-  process.env['TZ'] = 'UTC';
   let log = stderrLog('info');
   process.on('uncaughtException', (error) => process.exit(failed(error, log)));
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);

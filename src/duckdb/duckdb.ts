@@ -125,7 +125,10 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
 
 async function loadDriver(): Promise<Driver> {
   try {
-    return await import('@duckdb/node-api');
+    const driver = await import('@duckdb/node-api');
+    // It prints instants in the process's zone otherwise, whatever the session's.
+    driver.DuckDBTimestampTZValue.timezoneOffsetInMinutes = 0;
+    return driver;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `DuckDB cannot be loaded on ${process.platform}-${process.arch}: ${reason}; run npm ci here`;

@@ -20,6 +20,19 @@ afterAll(async () => {
 const LONG_QUERY = 'SELECT count(*) AS n FROM range(1000000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3';
 
 describe('rows', () => {
+  test('give times in UTC on a machine that is elsewhere', () => {
+    const door = new URL('../../../src/duckdb/duckdb.ts', import.meta.url).href;
+    const script = `
+      const { openDatabase } = await import('${door}');
+      const database = await openDatabase({ memoryBytesMax: 2 ** 28, threads: 1, temporaryFolder: '${folder}' });
+      const [row] = await database.rows("SELECT TIMESTAMPTZ '2026-01-05 12:00:00+00' AS instant");
+      console.log(row.instant);
+      database.close();`;
+    const options = { env: { ...process.env, TZ: 'America/Sao_Paulo' }, encoding: 'utf8' } as const;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], options);
+    expect(stdout).toBe('2026-01-05 12:00:00+00\n');
+  });
+
   test('give whole numbers without loss, and times in UTC as text', async () => {
     const [row] = await database.rows(`
       SELECT 9007199254740993 AS long, 7::INTEGER AS number, 1.50::DECIMAL(18, 2) AS money, true AS flag,

@@ -1,10 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { assert } from '../base/assert.ts';
-import { isAbort } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { ObjectStore } from './storage.ts';
+import { putOnce, type ObjectStore } from './storage.ts';
 
 /**
  * Who works on the lake now: `_sluice/lease/<n>.json`.
@@ -12,13 +12,16 @@ import type { ObjectStore } from './storage.ts';
  * Protocol: the greatest n counts. A run takes n + 1 by put-if-absent, renews it by writing its own file again, and
  * gives it back by marking it released; the file stays, because n is the fence of the commits and may never fall.
  * A holder is dead where its process is gone from this very machine, or where nobody saw its file change for one
- * lease. Only a file seen to change means `locked`. The lease saves work; what is safe is the commits themselves.
+ * lease. Only a file seen to change means `locked`; no clock is compared with another, and none is read while waiting.
+ * The lease saves work; what is safe is the commits themselves: a renewal that fails is a warning, and the run goes on.
  */
 export interface Lease {
   /** The fence: greater than that of every holder before. Also the `ownerLevel` of the receivers. */
   readonly number: number;
   /** Aborts when another run has taken the lease over. */
   readonly lost: AbortSignal;
+  /** Looks now whether another run has it, and aborts `lost` if so. Never throws: what cannot be seen is not lost. */
+  look(): Promise<void>;
   /** Stops renewing and marks the lease as free. Never throws: who comes next waits one lease at most. */
   release(): Promise<void>;
 }
@@ -37,6 +40,8 @@ export interface LeaseHolder {
   readonly pid: number;
   /** Start of the process in the kernel's own unit: pids are used again. */
   readonly processStart: string;
+  /** Random: by it a run knows its own file where the reply to its put was lost. */
+  readonly token?: string;
   readonly durationMs: number;
   readonly renewals: number;
   readonly renewedAt: string;
@@ -63,6 +68,10 @@ const limits = {
   renewalsPerLease: 3,
   /** Looks at another's lease within its duration while waiting for a renewal. */
   looksPerLease: 30,
+  /** Renewing, looking and giving back end at this; the next run waits one lease at most. */
+  callMsMax: 5_000,
+  /** Of the first holder of a lake. Epoch 1 is left to questions, which then put off no run. */
+  firstNumber: 2,
   /** Races lost to other runs before this one gives up as locked. */
   takeAttemptsMax: 20,
 } as const;
@@ -72,9 +81,11 @@ const FOLDER = '_sluice/lease/';
 /** Takes the lease, waiting at most one lease of the holder before it. */
 export async function takeLease(store: ObjectStore, options: LeaseOptions, signal: AbortSignal): Promise<LeaseResult> {
   const self = options.process ?? processIdentity();
+  let knownTaken = 0;
   for (let attempt = 1; ; attempt++) {
-    const last = await greatest(store, signal);
-    const holder = last === 0 ? undefined : await readHolder(store, last, signal);
+    // A listing that lags must not make this run ask for the same number again and again.
+    const last = Math.max(limits.firstNumber - 1, knownTaken, await greatest(store, signal));
+    const holder = await readHolder(store, last, signal);
     if (holder !== undefined && !holder.released && !isDead(holder, self, options)) {
       const seen = await watch(store, last, holder, options, signal);
       if (seen === 'renewed' || attempt >= limits.takeAttemptsMax) return { kind: 'locked', holder };
@@ -82,6 +93,7 @@ export async function takeLease(store: ObjectStore, options: LeaseOptions, signa
     }
     const lease = await takeNumber(store, last + 1, self, options, signal);
     if (lease !== undefined) return { kind: 'held', lease };
+    knownTaken = last + 1;
     assert(attempt < limits.takeAttemptsMax * 2, 'a lease is taken or held by another within its attempts');
   }
 }
@@ -163,7 +175,6 @@ async function watch(
 ): Promise<'renewed' | 'changed' | 'silent'> {
   const { clock, log } = options;
   const waitMs = Math.max(holder.durationMs, options.durationMs);
-  const endMs = clock.nowMs() + waitMs;
   const { command, host, pid } = holder;
   log.info('another run holds the lease: waiting for a sign of life', {
     command,
@@ -171,7 +182,8 @@ async function watch(
     pid,
     waitSeconds: waitMs / 1000,
   });
-  while (clock.nowMs() < endMs) {
+  // Looks are counted: a clock that is set, or a process that was paused, must not shorten the wait.
+  for (let look = 0; look < limits.looksPerLease; look++) {
     await clock.sleep(waitMs / limits.looksPerLease, signal);
     if ((await greatest(store, signal)) !== number) return 'changed';
     const now = await readHolder(store, number, signal);
@@ -196,6 +208,7 @@ async function takeNumber(
     machine: self.machine,
     pid: self.pid,
     processStart: self.processStart,
+    token: randomUUID(),
   };
   const holder = (renewals: number, released = false): LeaseHolder => ({
     ...identity,
@@ -204,15 +217,41 @@ async function takeNumber(
     renewedAt: new Date(clock.nowMs()).toISOString(),
     released,
   });
-  if (!(await store.putIfAbsent(pathOf(number), encode(holder(0)), signal))) return undefined;
-  const all = await numbers(store, signal);
-  // A run that listed long ago may win a number that was in use and tidied away since: the greatest one counts.
-  if (all.some((other) => other > number)) {
-    await store.delete(pathOf(number), signal);
-    return undefined;
+  if ((await putOnce(store, pathOf(number), encode(holder(0)), { clock }, signal)) === 'taken') return undefined;
+  const lease = renewed(store, number, holder, options);
+  try {
+    const all = await numbers(store, signal);
+    // A run that listed long ago may win a number that was in use and tidied away since: the greatest one counts.
+    if (all.every((other) => other <= number)) {
+      await tidyBelow(store, number, all, options.log, signal);
+      return lease;
+    }
+  } catch (error) {
+    await lease.release();
+    throw error;
   }
-  for (const other of all) if (other < number) await store.delete(pathOf(other), signal);
-  return renewed(store, number, holder, options);
+  await lease.release();
+  await store.delete(pathOf(number), signal);
+  return undefined;
+}
+
+/** Files of former holders are only in the way: one that cannot be deleted is deleted by the next run. */
+async function tidyBelow(
+  store: ObjectStore,
+  number: number,
+  all: readonly number[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const other of all) {
+    if (other >= number) continue;
+    try {
+      await store.delete(pathOf(other), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn('a former lease could not be deleted', { lease: other, error: String(error) });
+    }
+  }
 }
 
 function renewed(
@@ -225,30 +264,50 @@ function renewed(
   const lost = new AbortController();
   const stop = new AbortController();
   let renewals = 0;
+  const look = async (signal: AbortSignal): Promise<void> => {
+    if ((await greatest(store, signal)) > number) lost.abort();
+  };
+  const renewOnce = async (signal: AbortSignal): Promise<void> => {
+    await look(signal);
+    if (!lost.signal.aborted) await store.put(pathOf(number), encode(holder(++renewals)), signal);
+  };
   const renew = async (): Promise<void> => {
     while (!stop.signal.aborted && !lost.signal.aborted) {
       await clock.sleep(durationMs / limits.renewalsPerLease, stop.signal);
-      try {
-        if ((await greatest(store, stop.signal)) > number) lost.abort();
-        else await store.put(pathOf(number), encode(holder(++renewals)), stop.signal);
-      } catch (error) {
-        if (isAbort(error)) return;
-        log.warn('the lease could not be renewed', { error: String(error) });
-      }
+      await withinLimit(renewOnce, stop.signal).catch((error: unknown) => {
+        if (!stop.signal.aborted) log.warn('the lease could not be renewed', { error: String(error) });
+      });
     }
   };
   const renewing = renew().catch(() => undefined);
   return {
     number,
     lost: lost.signal,
+    look: () => withinLimit(look, stop.signal).catch(() => undefined),
     async release() {
       stop.abort();
       await renewing;
       if (lost.signal.aborted) return;
-      const whole = AbortSignal.timeout(durationMs);
-      await store.put(pathOf(number), encode(holder(renewals + 1, true)), whole).catch((error: unknown) => {
+      const put = (signal: AbortSignal) => store.put(pathOf(number), encode(holder(renewals + 1, true)), signal);
+      await withinLimit(put, new AbortController().signal).catch((error: unknown) => {
         log.warn('the lease could not be given back', { error: String(error) });
       });
     },
   };
+}
+
+/** Ends in time also where the store heeds no signal. */
+async function withinLimit(action: (signal: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<void> {
+  const within = AbortSignal.any([stop, AbortSignal.timeout(limits.callMsMax)]);
+  const work = action(within);
+  const ended = new Promise<never>((_, reject) => {
+    if (within.aborted) reject(within.reason);
+    within.addEventListener('abort', () => reject(within.reason), { once: true });
+  });
+  try {
+    await Promise.race([work, ended]);
+  } finally {
+    work.catch(() => undefined);
+    ended.catch(() => undefined);
+  }
 }

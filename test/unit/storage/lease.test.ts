@@ -70,16 +70,16 @@ async function after<T>(clock: Held, durationMs: number, result: Promise<T>): Pr
 }
 
 describe('a free lease', () => {
-  test('is number 1 on a new lake, and one more each time it was given back', async () => {
+  test('is number 2 on a new lake, and one more each time it was given back', async () => {
     const store = openMemory();
     const clock = heldClock();
     const first = await held(takeLease(store, options(clock, here), signal));
-    expect(first.number).toBe(1);
+    expect(first.number).toBe(2);
     await first.release();
-    expect(await holderOf(store, 1)).toMatchObject({ released: true, pid: 7 });
+    expect(await holderOf(store, 2)).toMatchObject({ released: true, pid: 7 });
     const second = await held(takeLease(store, options(clock, elsewhere), signal));
-    expect(second.number).toBe(2);
-    expect(await store.read('_sluice/lease/1.json', signal)).toBeUndefined();
+    expect(second.number).toBe(3);
+    expect(await store.read('_sluice/lease/2.json', signal)).toBeUndefined();
     await second.release();
   });
 
@@ -110,14 +110,14 @@ describe('a lease that another holds', () => {
     const clock = heldClock();
     const taking = takeLease(store, options(clock, here), signal);
     expect(await after(clock, DURATION_MS - 1, taking)).toBe('still waiting');
-    expect(await after(clock, DURATION_MS, taking)).toMatchObject({ kind: 'held', lease: { number: 2 } });
+    expect(await after(clock, DURATION_MS, taking)).toMatchObject({ kind: 'held', lease: { number: 3 } });
   });
 
   test('is taken at once where its process of this machine is gone', async () => {
     const store = openMemory();
     await held(takeLease(store, options(heldClock(), here), signal));
     const lease = await held(takeLease(store, options(heldClock(), { ...here, pid: 8 }, false), signal));
-    expect(lease.number).toBe(2);
+    expect(lease.number).toBe(3);
   });
 
   test('is not taken at once where a process of this machine is alive, though it is silent', async () => {
@@ -136,7 +136,31 @@ describe('a lease that another holds', () => {
     const taking = takeLease(store, options(clock, here), signal);
     expect(await after(clock, 1000, taking)).toBe('still waiting');
     await lease.release();
-    expect(await after(clock, 2000, taking)).toMatchObject({ kind: 'held', lease: { number: 2 } });
+    expect(await after(clock, 2000, taking)).toMatchObject({ kind: 'held', lease: { number: 3 } });
+  });
+
+  test('is waited for by looks: a clock that leaps ahead shortens nothing', async () => {
+    const store = openMemory();
+    await held(takeLease(store, options(heldClock(), elsewhere), signal));
+    const clock = heldClock();
+    let leapMs = 0;
+    const leaping = { ...clock, nowMs: () => clock.nowMs() + (leapMs += 3_600_000) };
+    const taking = takeLease(store, options(leaping, here), signal);
+    expect(await after(clock, DURATION_MS - 1, taking)).toBe('still waiting');
+    expect(await after(clock, DURATION_MS, taking)).toMatchObject({ kind: 'held' });
+  });
+
+  test('says nothing by the times in its file: a holder whose clock is years away is locked, or dead, as it acts', async () => {
+    const store = openMemory();
+    const theirs = heldClock();
+    const old = { ...theirs, nowMs: () => -1_000_000_000_000 };
+    const lease = await held(takeLease(store, options(old, elsewhere), signal));
+    const clock = heldClock();
+    const taking = takeLease(store, options(clock, here), signal);
+    expect(await after(clock, DURATION_MS / 2, taking)).toBe('still waiting');
+    await theirs.pass(DURATION_MS / 2);
+    expect(await after(clock, DURATION_MS / 4, taking)).toMatchObject({ kind: 'locked' });
+    await lease.release();
   });
 
   test('stops waiting when the run is stopped', async () => {
@@ -161,8 +185,52 @@ describe('a holder', () => {
     await clock.pass(DURATION_MS);
     expect(lease.lost.aborted).toBe(true);
     await lease.release();
-    expect(await store.read('_sluice/lease/1.json', signal)).toBeUndefined();
-    expect(thief.number).toBe(2);
+    expect(await store.read('_sluice/lease/2.json', signal)).toBeUndefined();
+    expect(thief.number).toBe(3);
+  });
+
+  test('sees at once that it has lost where it looks, and stays where the store is away', async () => {
+    const inner = openMemory();
+    let away = false;
+    const store: ObjectStore = {
+      ...inner,
+      async *list(prefix, stop) {
+        if (away) throw new Error('away');
+        yield* inner.list(prefix, stop);
+      },
+    };
+    const lease = await held(takeLease(store, options(heldClock(), elsewhere), signal));
+    away = true;
+    await lease.look();
+    expect(lease.lost.aborted).toBe(false);
+    away = false;
+    await held(takeLease(store, options(heldClock(), { ...elsewhere, pid: 9 }, false), signal));
+    await lease.look();
+    expect(lease.lost.aborted).toBe(true);
+  });
+
+  test('of which former files cannot be deleted has the lease all the same', async () => {
+    const inner = openMemory();
+    await (await held(takeLease(inner, options(heldClock(), here), signal))).release();
+    const store: ObjectStore = { ...inner, delete: () => Promise.reject(new Error('busy')) };
+    expect((await held(takeLease(store, options(heldClock(), here), signal))).number).toBe(3);
+  });
+
+  test('that was stopped between taking its number and being told so gives it back', async () => {
+    const inner = openMemory();
+    await (await held(takeLease(inner, options(heldClock(), here), signal))).release();
+    const stop = new AbortController();
+    let lists = 0;
+    const store: ObjectStore = {
+      ...inner,
+      async *list(prefix, within) {
+        if (++lists === 2) stop.abort();
+        within.throwIfAborted();
+        yield* inner.list(prefix, within);
+      },
+    };
+    await expect(takeLease(store, options(heldClock(), here), stop.signal)).rejects.toThrow(/abort/);
+    expect(await holderOf(inner, 3)).toMatchObject({ released: true });
   });
 
   test('keeps its lease through a renewal that failed', async () => {
@@ -177,7 +245,7 @@ describe('a holder', () => {
     const lease = await held(takeLease(store, options(clock, here), signal));
     await clock.pass(DURATION_MS);
     expect(lease.lost.aborted).toBe(false);
-    expect((await holderOf(inner, 1)).renewals).toBeGreaterThan(1);
+    expect((await holderOf(inner, 2)).renewals).toBeGreaterThan(1);
     await lease.release();
   });
 });
@@ -204,5 +272,5 @@ test('this process is told from one that had its pid before', async () => {
   const store = openMemory();
   const base = { runId: 'run', command: 'load', durationMs: DURATION_MS, clock: heldClock(), log: silentLog };
   await held(takeLease(store, { ...base, process: { ...self, processStart: '1' } }, signal));
-  expect((await held(takeLease(store, base, signal))).number).toBe(2);
+  expect((await held(takeLease(store, base, signal))).number).toBe(3);
 });

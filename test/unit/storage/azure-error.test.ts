@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { azureError, endpointOf, isTaken } from '../../../src/storage/azure-error.ts';
+import { askedWaitMs, isTransient } from '../../../src/storage/transient.ts';
 
 const URL_WITH_SECRET = 'https://acc1.blob.core.windows.net/lake?sv=1&sig=secret';
 
@@ -35,6 +36,33 @@ describe('errors of the Blob service', () => {
     [undefined, false],
   ])('%j to a conditional put means taken: %s', (error, taken) => {
     expect(isTaken(error)).toBe(taken);
+  });
+
+  test.each([
+    [{ 'retry-after': '17' }, 17_000],
+    [{ 'retry-after-ms': '250', 'retry-after': '1' }, 250],
+    [{ 'x-ms-retry-after-ms': '90' }, 90],
+    [{ 'retry-after': 'Sun, 06 Nov 2044 08:49:37 GMT', date: 'Sun, 06 Nov 2044 08:49:27 GMT' }, 10_000],
+    [{ 'retry-after': 'soon' }, undefined],
+    [{}, undefined],
+  ])('a reply with %j asks for a wait of %j ms', (headers, waitMs) => {
+    const get = (name: string): string | undefined => (headers as Record<string, string>)[name];
+    const cause = { statusCode: 429, response: { headers: { get } } };
+    expect(askedWaitMs(azureError(cause, URL_WITH_SECRET, 'x', 'SLUICE_LAKE'))).toBe(waitMs);
+  });
+
+  test.each([
+    [400, false],
+    [413, false],
+    [408, true],
+    [409, true],
+    [412, true],
+    [429, true],
+    [500, true],
+    [503, true],
+    [undefined, true],
+  ])('status %j is worth another try: %s', (statusCode, worth) => {
+    expect(isTransient(azureError({ statusCode }, URL_WITH_SECRET, 'x', 'SLUICE_LAKE'))).toBe(worth);
   });
 
   test('an endpoint is told with the port it has', () => {

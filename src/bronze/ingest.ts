@@ -23,9 +23,11 @@ export async function ingestHub(options: BronzeOptions, signal: AbortSignal): Pr
   const steps = new StepClock(options.clock);
   let outlook: Outlook;
   try {
-    outlook = await steps.time('plan', () => lookAhead(options, signal));
+    const stop = AbortSignal.any([signal, options.softStop]);
+    outlook = await steps.time('plan', () => lookAhead(options, stop));
   } catch (error) {
     signal.throwIfAborted();
+    if (options.softStop.aborted) return endedBeforeStart(options, 'stopped', [], steps);
     return failedBeforeStart(options, toSluiceError(error), steps);
   }
   for (const warning of outlook.plan.warnings) options.log.warn(warning, { dataset: options.dataset });
@@ -72,7 +74,7 @@ class HubRun {
     for (let round = 1; ; round++) {
       await this.round();
       this.signal.throwIfAborted();
-      if (this.conflict !== 'transaction' || this.failure !== undefined) break;
+      if (this.conflict !== 'transaction' || this.failure !== undefined || this.options.softStop.aborted) break;
       if (round === PLANS_MAX) {
         this.failure = this.lostRaces();
         break;
@@ -267,12 +269,21 @@ class HubRun {
 
 function failedBeforeStart(options: BronzeOptions, error: SluiceError, steps: StepClock): BronzeOutcome {
   options.log.error(error.message, { dataset: options.dataset, code: error.code });
+  return endedBeforeStart(options, 'failed', [error], steps);
+}
+
+function endedBeforeStart(
+  options: BronzeOptions,
+  outcome: RunOutcome,
+  errors: readonly SluiceError[],
+  steps: StepClock,
+): BronzeOutcome {
   return {
     dataset: options.dataset,
     hub: options.source.hub,
     partitions: [],
-    outcome: 'failed',
-    errors: [error],
+    outcome,
+    errors,
     warnings: [],
     files: 0,
     bytesWritten: 0,

@@ -4,7 +4,7 @@ import { SluiceError, toSluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { BronzeOutcome } from '../bronze/bronze.ts';
-import type { CheckpointStore, EventSource } from '../eventhubs/eventhubs.ts';
+import type { CheckpointStore, EventSource, openEventSource } from '../eventhubs/eventhubs.ts';
 import { openStore, parseLake } from '../storage/open-store.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import { required, wrong, type Configuration } from './configuration.ts';
@@ -14,7 +14,7 @@ export const EVENTHUBS_HINT =
   'give a connection string of the namespace or NAME.servicebus.windows.net (`sluice hub` prints one of its own)';
 
 const PROBE_BYTES = 2 * MiB;
-/** The least there is: only the first run ever of a lake has no greater one, and loses no more than a partition. */
+/** Lower than the number of any lease: a run that reads is not put off by a question. */
 const PROBE_EPOCH = 1;
 
 /** A dataset's hub, and why it cannot be read where it cannot. */
@@ -23,6 +23,17 @@ export interface HubSource {
   readonly hub: string;
   readonly source: EventSource;
   readonly failure?: SluiceError;
+}
+
+export type OpenEventSource = typeof openEventSource;
+
+export interface ReachTools {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly soft: AbortSignal;
+  readonly hard: AbortSignal;
+  /** Given by tests. */
+  readonly openEventSource?: OpenEventSource | undefined;
 }
 
 /** Dataset → hub name; throws where SLUICE_HUBS names a dataset that the pipeline does not have. */
@@ -52,24 +63,29 @@ export function chosenDatasets(
 
 /**
  * Asks every hub who it is before anything is written. A wrong name or setting is thrown; a hub that does not answer
- * is told with its failure, so that it stops no other.
+ * is told with its failure, so that it stops no other. None where the run is stopped meanwhile.
  */
 export async function reachHubs(
   datasets: readonly DatasetContract[],
   configuration: Configuration,
   hubName: (dataset: string) => string,
-  tools: { readonly clock: Clock; readonly log: Log },
-  signal: AbortSignal,
+  tools: ReachTools,
 ): Promise<HubSource[]> {
-  const { openEventSource } = await import('../eventhubs/eventhubs.ts');
+  const { clock, log, soft, hard } = tools;
+  const open = tools.openEventSource ?? (await import('../eventhubs/eventhubs.ts')).openEventSource;
   const connection = required(configuration.eventHubs, 'SLUICE_EVENTHUBS', EVENTHUBS_HINT);
   const { consumerGroup } = configuration;
   const sources = datasets.map((dataset) => {
     const hub = hubName(dataset.name);
-    return { dataset, hub, source: openEventSource({ connection, hub, consumerGroup, ...tools }) };
+    return { dataset, hub, source: open({ connection, hub, consumerGroup, clock, log }) };
   });
+  const signal = AbortSignal.any([soft, hard]);
   const answers = await Promise.allSettled(sources.map(({ source }) => reach(source, consumerGroup, signal)));
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    await closeHubs(sources);
+    hard.throwIfAborted();
+    return [];
+  }
   const failures = answers.map((answer) => (answer.status === 'rejected' ? toSluiceError(answer.reason) : undefined));
   const fatal = failures.find((failure) => failure !== undefined && failure.exitCode !== 4);
   if (fatal !== undefined) {

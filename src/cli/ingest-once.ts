@@ -1,10 +1,19 @@
+import { isAbort, SluiceError } from '../base/errors.ts';
 import { readConfiguration, type Configuration } from './configuration.ts';
-import { chosenDatasets, closeHubs, hubNameOf, reachHubs, type HubSource } from './hub-sources.ts';
+import {
+  chosenDatasets,
+  closeHubs,
+  hubNameOf,
+  reachHubs,
+  type HubSource,
+  type OpenEventSource,
+} from './hub-sources.ts';
 import { drainHubs, ensureLayers, refineToGold, refineToSilver, type RunContext } from './ingest-steps.ts';
 import { leaveReceipt, printReceipt } from './leave-receipt.ts';
 import { loadPipeline, openLake } from './lake.ts';
-import { holdLease } from './hold-lease.ts';
+import { holdLease, type TakeLease } from './hold-lease.ts';
 import { RunRecord } from './run-record.ts';
+import { softStopOf, stopLimits } from './run-stops.ts';
 import type { Receipt } from '../report/report.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import type { Terminal } from './terminal.ts';
@@ -26,33 +35,40 @@ export async function ingestOnce(options: IngestOptions, terminal: Terminal): Pr
   return receipt.exitCode;
 }
 
+/** What a run is made of besides its settings; given by tests. */
+export interface RunParts {
+  readonly openEventSource?: OpenEventSource;
+  readonly takeLease?: TakeLease;
+}
+
 /** The whole run: lease → bronze (plan and drain, hubs side by side) → silver → gold → receipt. */
 export async function runOnce(
   options: IngestOptions,
   configuration: Configuration,
   terminal: Terminal,
+  parts: RunParts = {},
 ): Promise<Receipt> {
+  const { hard } = terminal.stop;
+  const stop = { soft: softStopOf(terminal.stop, options.timeBudget), hard };
   const log = terminal.logOf(configuration);
   const pipeline = await loadPipeline(configuration);
   const hubName = hubNameOf(configuration, pipeline);
   const datasets = chosenDatasets(options.hub, pipeline, hubName);
   const lake = await openLake(configuration, terminal, { readOnly: false, log });
   const record = new RunRecord(lake.clock.nowMs(), options.wholeProcess ?? false);
-  const { hard } = terminal.stop;
   let hubs: readonly HubSource[] = [];
   try {
-    hubs = await record.time('reach the hubs', () => reachHubs(datasets, configuration, hubName, lake, hard));
+    const reach = { ...lake, ...stop, openEventSource: parts.openEventSource };
+    hubs = await record.time('reach the hubs', () => reachHubs(datasets, configuration, hubName, reach));
     await refuseIfNothingCanBeDone(hubs, lake.store, hard);
-    const held = await record.time('lease', () => holdLease(lake, 'ingest-once', configuration, options, terminal));
-    const run: RunContext = { configuration, pipeline, lake, hubs, record, held, hard, to: options.to };
+    const take = () => holdLease(lake, 'ingest-once', configuration, stop, parts.takeLease);
+    const held = await record.time('lease', take);
+    const run: RunContext = { configuration, pipeline, lake, hubs, record, held, to: options.to };
     try {
-      if (held.lease !== undefined) {
-        await record.time('tables', () => ensureLayers(run));
-        await record.time('bronze', () => drainHubs(run));
-        if (options.to !== 'bronze') await record.time('silver', () => refineToSilver(run));
-        if (options.to === 'gold') await record.time('gold', () => refineToGold(run));
-      }
+      if (held.lease !== undefined) await carryOut(run);
       return await leaveReceipt(run);
+    } catch (error) {
+      throw isAbort(error) && held.stops.work.aborted && !hard.aborted ? stoppedTooSlowly() : error;
     } finally {
       await held.lease?.release();
     }
@@ -60,6 +76,20 @@ export async function runOnce(
     await closeHubs(hubs);
     await lake.close();
   }
+}
+
+async function carryOut(run: RunContext): Promise<void> {
+  const { record, to } = run;
+  await record.time('tables', () => ensureLayers(run));
+  await record.time('bronze', () => drainHubs(run));
+  if (to !== 'bronze') await record.time('silver', () => refineToSilver(run));
+  if (to === 'gold') await record.time('gold', () => refineToGold(run));
+}
+
+function stoppedTooSlowly(): SluiceError {
+  const seconds = stopLimits.committingMsMax / 1000;
+  const message = `stopped, but the lake took none of the last commits within ${seconds} s: what was committed stands`;
+  return new SluiceError('storage_unavailable', message);
 }
 
 /** No hub answers, and the lake has nothing to refine: the failure is all there is to tell, and nothing is written. */

@@ -1,5 +1,6 @@
 import type { Pipeline } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
+import { isAbort } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { ingestBronze } from '../bronze/bronze.ts';
 import { buildGold } from '../gold/gold.ts';
@@ -20,7 +21,6 @@ export interface RunContext {
   readonly hubs: readonly HubSource[];
   readonly record: RunRecord;
   readonly held: HeldLease;
-  readonly hard: AbortSignal;
   readonly to: 'bronze' | 'silver' | 'gold';
 }
 
@@ -29,19 +29,22 @@ const memory = { shareOfEvents: 0.2, eventBytesMax: 128 * MiB } as const;
 
 /** The silver tables before the first event: one that was built for another time zone stops the run untouched. */
 export async function ensureLayers(run: RunContext): Promise<void> {
-  if (run.to === 'bronze') return;
-  const { lake, pipeline, hard } = run;
-  for (const { dataset } of run.hubs) await ensureSilver({ ...silverOptions(run, dataset), dataset }, hard);
+  const { lake, pipeline } = run;
+  const { soft, work } = run.held.stops;
+  if (run.to === 'bronze' || soft.aborted) return;
+  for (const { dataset } of run.hubs) await ensureSilver({ ...silverOptions(run, dataset), dataset }, work);
   for (const contract of pipeline.dimensions) {
     const { clock, runId } = lake;
-    await ensureDimension({ clock, runId, contract, table: lake.table(`silver/${contract.name}`) }, hard);
+    await ensureDimension({ clock, runId, contract, table: lake.table(`silver/${contract.name}`) }, work);
   }
 }
 
 /** Every hub to its frozen ends, side by side; one that fails stops no other. */
 export async function drainHubs(run: RunContext): Promise<void> {
-  const { configuration, lake, hubs, hard } = run;
-  const checkpoints = await checkpointObjects(configuration, lake.store, hard);
+  const { configuration, lake, hubs } = run;
+  const { soft, work } = run.held.stops;
+  if (soft.aborted) return;
+  const checkpoints = await checkpointObjects(configuration, lake.store, work);
   const eventBytes = Math.min(configuration.memoryBytesMax * memory.shareOfEvents, memory.eventBytesMax);
   const drain = async (hub: HubSource) => {
     if (hub.failure !== undefined) return unreachedHub(hub);
@@ -58,9 +61,9 @@ export async function drainHubs(run: RunContext): Promise<void> {
         start: configuration.start,
         onLoss: configuration.onLoss,
         bytesMax: Math.floor(eventBytes / hubs.length),
-        softStop: run.held.softStop,
+        softStop: soft,
       },
-      hard,
+      work,
     );
   };
   run.record.bronze = await Promise.all(hubs.map(drain));
@@ -68,29 +71,41 @@ export async function drainHubs(run: RunContext): Promise<void> {
 
 /** Each dataset's new bronze rows, judged and merged, one dataset after the other: they share the memory. */
 export async function refineToSilver(run: RunContext): Promise<void> {
-  const { record, held, hard } = run;
+  const { record, held } = run;
   for (const { dataset } of run.hubs) {
-    if (held.softStop.aborted) return;
-    const options = { ...tools(run), ...silverOptions(run, dataset), stop: held.softStop };
-    await record.attempt(async () => void record.silver.push(await buildSilver(options, hard)));
+    const options = { ...tools(run), ...silverOptions(run, dataset), stop: held.stops.soft };
+    await refine(run, `silver/${dataset.name}`, async (signal) => {
+      record.silver.push(await buildSilver(options, signal));
+    });
   }
 }
 
 /** The days of each view that silver's changes touched, and the charts of the latest of them. */
 export async function refineToGold(run: RunContext): Promise<void> {
-  const { record, lake, pipeline, held, hard } = run;
+  const { record, lake, pipeline } = run;
   for (const view of pipeline.gold) {
-    if (held.softStop.aborted) return;
-    await record.attempt(async () => {
-      const gold = lake.table(`gold/${view.name}`);
-      const outcome = await buildGold({ ...tools(run), view, gold, tables: (name) => silverTable(run, name) }, hard);
+    const gold = lake.table(`gold/${view.name}`);
+    await refine(run, gold.root, async (signal) => {
+      const outcome = await buildGold({ ...tools(run), view, gold, tables: (name) => silverTable(run, name) }, signal);
       record.gold.push(outcome);
       const { daysRewritten } = outcome;
-      if (daysRewritten.length === 0) return;
+      if (daysRewritten.length === 0 || run.held.stops.soft.aborted) return;
       const scope = lake.scratch.scope();
-      record.charts.push(...(await goldDayCharts(await lake.openDatabase(), view, gold, daysRewritten, scope, hard)));
+      record.charts.push(...(await goldDayCharts(await lake.openDatabase(), view, gold, daysRewritten, scope, signal)));
       scope.release();
     });
+  }
+}
+
+/** Does one table unless the run is stopped. What is broken off by a stop is left as it was, for the next run. */
+async function refine(run: RunContext, table: string, action: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { soft, refining, work } = run.held.stops;
+  if (soft.aborted) return;
+  try {
+    await run.record.attempt(() => action(refining));
+  } catch (error) {
+    if (!isAbort(error) || !refining.aborted || work.aborted) throw error;
+    run.lake.log.info('stopped: the next run takes the rest up', { table });
   }
 }
 

@@ -7,14 +7,15 @@ import { RUNS_ROOT } from './tables.ts';
 
 /** The receipt of a run, written beside its tables unless another run holds the lake. Never fails: the work is done. */
 export async function leaveReceipt(run: RunContext): Promise<Receipt> {
-  const { lake, record, held, configuration, to, hard } = run;
+  const { lake, record, held, configuration, to } = run;
+  const { soft, work } = held.stops;
   // Bronze tells its own failures when it meets them.
   const unreached = run.hubs.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   for (const error of [...unreached, ...record.errors]) {
     lake.log.error(error.message, { code: error.code, exitCode: error.exitCode, retryable: error.retryable });
   }
   const facts = { command: 'ingest-once', to, timeZone: configuration.timeZone };
-  const ended = { locked: held.isLocked(), stopped: held.softStop.aborted };
+  const ended = { locked: held.isLocked(), stopped: soft.aborted };
   const receipt = record.receipt(lake, facts, ended);
   if (held.lease === undefined) return receipt;
   try {
@@ -25,8 +26,8 @@ export async function leaveReceipt(run: RunContext): Promise<Receipt> {
       scratch,
       fence: held.lease.number,
     };
-    await writeReport(lake.store, receipt, hard);
-    await appendRuns(receipt, target, { runId, clock, log }, hard);
+    await writeReport(lake.store, receipt, work);
+    await appendRuns(receipt, target, { runId, clock, log }, work);
   } catch (error) {
     if (isAbort(error)) throw error;
     lake.log.warn(`the receipt could not be written: ${toSluiceError(error).message}`);

@@ -40,7 +40,7 @@ export async function loadDimensions(
   const log = terminal.logOf(configuration);
   const lake = await openLake(configuration, terminal, { readOnly: false, log });
   try {
-    const held = await holdLease(lake, command, configuration, {}, terminal);
+    const held = await holdLease(lake, command, configuration, terminal.stop);
     try {
       for (const { contract, source } of held.lease === undefined ? [] : loads) {
         const table = lake.table(`silver/${contract.name}`);

@@ -72,7 +72,7 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
     expect(paths(last)).toEqual(written.flat().toSorted());
   });
 
-  test('eight writers race for the same step of a txn: exactly one commits, the others are told', async () => {
+  test('[I15] eight writers race for the same step of a txn: exactly one commits, the others are told', async () => {
     const location = { store, root: `raced/${randomUUID()}` };
     const base = await ensureTable(location, contract, { context }, signal);
     const results = await Promise.all(
@@ -121,7 +121,7 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
     database.close();
   });
 
-  test('a reply that is lost to the winner of another writer is a lost race, retried at the next version', async () => {
+  test('[I16] a reply that is lost to the winner of another writer is a lost race, retried at the next version', async () => {
     const location = { store, root: `lost/${randomUUID()}` };
     const base = await ensureTable(location, contract, { context }, signal);
     const [theirs, ours] = [newFile(), newFile()];

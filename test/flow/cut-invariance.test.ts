@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => workshop.close());
 
-test('random streams cut into random runs: silver and gold are those of the slow model after every run', async () => {
+test('random streams cut at random: after every run silver and gold are the slow model [I11] [I12] [I13]', async () => {
   const counts = { streams: 0, runs: 0, commits: 0, arrivals: 0, days: 0 };
   for (let seed = FIRST_SEED; seed < FIRST_SEED + STREAMS; seed++) {
     const stream = hostileStream(seed);

@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { bronzeLevel, runLevel, runSeeds } from './levels.ts';
+import { killProcesses } from './process-kills.ts';
+
+/**
+ * The long crash test: `npm run test:crash -- --seeds 10000 --kills 200`. Seeds are scenarios in memory, of bronze
+ * alone (`--level bronze`) and of whole runs (`--level run`); kills are SIGKILLs of real processes, half of them on
+ * Azurite (`--level process`). `--seed` is the first one. Ends non-zero at the first broken invariant.
+ */
+const { values } = parseArgs({
+  options: {
+    level: { type: 'string', default: 'all' },
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '300' },
+    kills: { type: 'string', default: '0' },
+  },
+});
+const first = Number(values.seed);
+const count = Number(values.seeds);
+const kills = Number(values.kills);
+const wants = (level: string): boolean => values.level === 'all' || values.level === level;
+
+try {
+  if (wants('bronze')) console.log(`bronze: ${await bronzeLevel({ first, count })}`);
+  if (wants('run')) {
+    const runs = values.level === 'run' ? count : runSeeds(count);
+    console.log(`whole runs: ${await runLevel({ first, count: runs })}`);
+  }
+  if (wants('process') && kills > 0) {
+    const half = { kills: Math.ceil(kills / 2), seed: first };
+    console.log(`folder: ${await killProcesses({ ...half, on: 'folder' })}`);
+    console.log(`azurite: ${await killProcesses({ ...half, on: 'azurite' })}`);
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  console.error(error instanceof Error ? error.cause : '');
+  process.exitCode = 1;
+}

@@ -14,6 +14,7 @@ export async function leaveReceipt(run: RunContext): Promise<Receipt> {
   for (const error of [...unreached, ...record.errors]) {
     lake.log.error(error.message, { code: error.code, exitCode: error.exitCode, retryable: error.retryable });
   }
+  if (record.isUnavailable()) await held.lease?.look();
   const facts = { command: 'ingest-once', to, timeZone: configuration.timeZone };
   const ended = { locked: held.isLocked(), stopped: soft.aborted };
   const receipt = record.receipt(lake, facts, ended);

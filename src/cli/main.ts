@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { isAbort, SluiceError, toSluiceError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { interruptStatements } from '../duckdb/duckdb.ts';
 import type { Environment } from './configuration.ts';
 import { readConfiguration } from './configuration.ts';
 import { runCommandLine } from './program.ts';
@@ -13,7 +14,7 @@ export async function main(args: readonly string[]): Promise<void> {
   let log = stderrLog('info');
   process.on('uncaughtException', (error) => process.exit(failed(error, log)));
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
-  const stop = listenForStop(() => log);
+  const stop = listenForStop(() => log, interruptStatements);
   let exitCode: number;
   try {
     const environment = readEnvironment(process.env, process.cwd());

@@ -51,23 +51,30 @@ export class RunRecord {
     ended: { readonly locked: boolean; readonly stopped: boolean },
   ): Receipt {
     const { user, system } = process.cpuUsage(this.cpuAtStart);
+    const superseded = ended.locked && this.isUnavailable();
     return receiptOf({
       ...facts,
       runId: lake.runId,
-      outcome: this.outcome(ended),
+      outcome: superseded ? 'locked' : this.outcome(ended),
       startedAtMs: this.startedAtMs,
       endedAtMs: lake.clock.nowMs(),
       cpuSeconds: (user + system) / 1e6,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       lake: lake.store.url,
-      bronze: this.bronze,
+      bronze: superseded ? this.bronze.map(withErrorsAsWarnings) : this.bronze,
       silver: this.silver,
       gold: this.gold,
       steps: this.steps,
       storageCalls: lake.calls(),
-      errors: this.errors,
+      errors: superseded ? [] : this.errors,
       charts: this.charts,
     });
+  }
+
+  /** Something failed, and only services that did not answer. */
+  isUnavailable(): boolean {
+    const errors = [...this.bronze.flatMap((hub) => hub.errors), ...this.errors];
+    return errors.length > 0 && errors.every((error) => error.exitCode === 4);
   }
 
   private outcome(ended: { readonly locked: boolean; readonly stopped: boolean }): RunOutcome {
@@ -78,4 +85,11 @@ export class RunRecord {
     if (ended.stopped || outcomes.includes('stopped')) return 'stopped';
     return outcomes.every((outcome) => outcome === 'empty') ? 'empty' : 'complete';
   }
+}
+
+/** A paused run wakes up with dead connections. Another has its work by now: that these failed is no failure. */
+function withErrorsAsWarnings(hub: BronzeOutcome): BronzeOutcome {
+  if (hub.errors.length === 0) return hub;
+  const warnings = [...hub.warnings, ...hub.errors.map((error) => error.message)];
+  return { ...hub, outcome: 'locked', errors: [], warnings };
 }

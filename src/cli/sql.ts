@@ -1,6 +1,6 @@
 import { isAbort, SluiceError } from '../base/errors.ts';
 import { defineRelation, readSnapshot, type Snapshot } from '../delta/delta.ts';
-import type { Database } from '../duckdb/duckdb.ts';
+import { asStatement, type Database } from '../duckdb/duckdb.ts';
 import { readConfiguration } from './configuration.ts';
 import { loadPipeline, openLake, type Lake } from './lake.ts';
 import { suggestion } from './nearest.ts';
@@ -67,7 +67,7 @@ async function answer(database: Database, statement: string, tables: readonly La
   const interrupt = (): void => database.connection.interrupt();
   signal.addEventListener('abort', interrupt, { once: true });
   try {
-    return await database.connection.runAndReadAll(statement);
+    return await asStatement(database, () => database.connection.runAndReadAll(statement));
   } catch (cause) {
     if (signal.aborted || isAbort(cause)) throw new DOMException('stopped', 'AbortError');
     const message = cause instanceof Error ? cause.message : String(cause);

@@ -30,15 +30,23 @@ export function stderrLog(level: Configuration['logLevel']): Log {
   });
 }
 
-/** One key press may reach us twice, from the terminal and through npm: signals this near count once. */
-const SAME_SIGNAL_MS = 250;
+const limits = {
+  /** One key press may reach us twice, from the terminal and through npm: signals this near count once. */
+  sameSignalMs: 250,
+  /** Statements that run are looked at this often while the process waits for them to break off. */
+  busyCheckMs: 20,
+  /** A statement that does not break off by then is not waited for. */
+  busyMsMax: 800,
+} as const;
 
-/** The first signal is a soft stop, the second ends the process as the shell expects of one that was killed. */
-export function listenForStop(log: () => Log): StopSignals {
+/**
+ * The first signal is a soft stop, the second ends the process as the shell expects of one that was killed. An exit
+ * in the middle of a native statement waits for it: `interrupt` stops those that run, and gives their number.
+ */
+export function listenForStop(log: () => Log, interrupt: () => number): StopSignals {
   const soft = new AbortController();
   const hard = new AbortController();
   let firstAtMs: number | undefined;
-  const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       const now = performance.now();
@@ -46,11 +54,24 @@ export function listenForStop(log: () => Log): StopSignals {
         firstAtMs = now;
         log().info('stopping: what is read will be committed; a second signal ends at once', { signal: name });
         soft.abort();
-      } else if (now - firstAtMs > SAME_SIGNAL_MS) {
+      } else if (now - firstAtMs > limits.sameSignalMs && !hard.signal.aborted) {
         hard.abort();
-        process.exit(128 + numbers[name]);
+        endNow(name, interrupt, now + limits.busyMsMax);
       }
     });
   }
   return { soft: soft.signal, hard: hard.signal };
+}
+
+function endNow(name: 'SIGINT' | 'SIGTERM', interrupt: () => number, lateAtMs: number): void {
+  const exitCode = 128 + { SIGINT: 2, SIGTERM: 15 }[name];
+  if (interrupt() === 0) process.exit(exitCode);
+  if (performance.now() < lateAtMs) {
+    setTimeout(() => endNow(name, interrupt, lateAtMs), limits.busyCheckMs);
+    return;
+  }
+  // The signal itself waits for nothing; only the first process of a container is deaf to it.
+  process.removeAllListeners(name);
+  process.kill(process.pid, name);
+  process.exit(exitCode);
 }

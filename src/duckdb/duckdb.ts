@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { SluiceError } from '../base/errors.ts';
 import * as sources from './column-source.ts';
+import { interruptRunning, whileRunning } from './running-statements.ts';
 
 /**
  * DuckDB as the engine's SQL and Parquet machine: one instance a process, within named limits, always in UTC.
@@ -94,6 +95,16 @@ export function defineColumnSource(
   return sources.defineColumnSource(database, name, columns);
 }
 
+/** Breaks off all statements of the process, and gives their number: none are left when it says 0. */
+export function interruptStatements(): number {
+  return interruptRunning();
+}
+
+/** Counts what `action` runs on the driver's own connection among the statements that can be broken off. */
+export function asStatement<T>(database: Database, action: () => Promise<T>): Promise<T> {
+  return whileRunning(database.connection, action);
+}
+
 /** The text of a `.sql` file that stands beside the module: `sqlFile(new URL('models/x.sql', import.meta.url))`. */
 export function sqlFile(url: URL): string {
   return readFileSync(url, 'utf8');
@@ -146,7 +157,7 @@ async function guarded<T>(
   const interrupt = (): void => connection.interrupt();
   signal?.addEventListener('abort', interrupt);
   try {
-    return await action();
+    return await whileRunning(connection, action);
   } catch (error) {
     signal?.throwIfAborted();
     const message = error instanceof Error ? error.message : String(error);

@@ -179,7 +179,7 @@ describe('a run', () => {
 test('signals that follow at once count once; a later second one ends the process as the shell expects', async () => {
   const terminal = path.join(root, 'src/cli/terminal.ts');
   const script = `import { listenForStop } from ${JSON.stringify(terminal)};
-    listenForStop(() => ({ info() {} }));
+    listenForStop(() => ({ info() {} }), () => 0);
     setInterval(() => {}, 1000);
     process.stdout.write('up');`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script]);

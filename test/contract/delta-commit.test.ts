@@ -89,7 +89,7 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
   });
 
   test.each<PutFault>(['fails', 'reply lost', 'repeated'])(
-    'a put of the entry that %s is settled: the change is in the table once',
+    '[I16] a put of the entry that %s is settled: the change is in the table once',
     async (fault) => {
       const location = { store, root: `faulty/${randomUUID()}` };
       const base = await ensureTable(location, contract, { context }, signal);

@@ -67,7 +67,9 @@ export class Committer {
       assert(batches.length === 0, 'events are committed with the number after them');
       return undefined;
     }
-    const { table, fence } = this.options;
+    const { table, gaps, fence } = this.options;
+    // The gaps table first, so that a table of events is never without it.
+    this.gaps ??= await ensureTable(gaps, gapsTable, { context: this.context() }, signal);
     this.table ??= await ensureTable(table, bronzeTable, { context: this.context() }, signal);
     const files = batches.length === 0 ? [] : await this.steps.time('write', () => this.write(batches, signal));
     const change: Change = {
@@ -156,7 +158,8 @@ export class Committer {
       const ingestedAtUs = BigInt(clock.nowMs()) * 1000n;
       await database.run(FLUSH, { arrived, ingested_at_us: ingestedAtUs, run_id: runId });
       await database.run(FLUSHED_EVENTS);
-      return await writeFiles(database, table, bronzeTable, 'flushed_events', scratch, signal);
+      const options = { dictionaries: false };
+      return await writeFiles(database, table, bronzeTable, 'flushed_events', scratch, signal, options);
     } finally {
       rows.release(arrived);
     }

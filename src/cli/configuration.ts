@@ -37,6 +37,8 @@ const limits = {
   threadsMax: 256,
   threadsMaxByDefault: 8,
   memoryBytesMin: 128 * MiB,
+  /** What a run needs for itself and the largest events there can be: a smaller budget could not be kept. */
+  memoryBytesFloor: 320 * MiB,
   memoryBytesMaxByDefault: 4096 * MiB,
   memoryShareByDefault: 0.7,
   scratchBytesByDefault: 10_240 * MiB,
@@ -142,12 +144,12 @@ function timeZone(name: string): string {
 function memoryBytes(text: string | undefined): number {
   if (text === undefined) {
     const share = Math.floor(machineBytes() * limits.memoryShareByDefault);
-    return Math.max(limits.memoryBytesMin, Math.min(share, limits.memoryBytesMaxByDefault));
+    return Math.max(limits.memoryBytesFloor, Math.min(share, limits.memoryBytesMaxByDefault));
   }
   const bytes = parseBytes(text);
   if (bytes === undefined) throw wrong('SLUICE_MEMORY', `is "${text}", where a size such as 1GiB is expected`);
   if (bytes < limits.memoryBytesMin) throw wrong('SLUICE_MEMORY', `is "${text}"; it takes at least 128MiB`);
-  return bytes;
+  return Math.max(limits.memoryBytesFloor, bytes);
 }
 
 /** The container's limit where there is one, in either version of control groups; else the machine's memory. */

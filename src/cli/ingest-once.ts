@@ -1,4 +1,5 @@
 import { isAbort, SluiceError } from '../base/errors.ts';
+import { MiB } from '../base/limits.ts';
 import { readConfiguration, type Configuration } from './configuration.ts';
 import {
   chosenDatasets,
@@ -14,9 +15,12 @@ import { loadPipeline, openLake } from './lake.ts';
 import { holdLease, type TakeLease } from './hold-lease.ts';
 import { RunRecord } from './run-record.ts';
 import { softStopOf, stopLimits } from './run-stops.ts';
+import { limitYoungGeneration } from './limit-young-generation.ts';
 import type { Receipt } from '../report/report.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import type { Terminal } from './terminal.ts';
+
+const YOUNG_GENERATION_BYTES_MAX = 16 * MiB;
 
 export interface IngestOptions {
   readonly to: 'bronze' | 'silver' | 'gold';
@@ -50,6 +54,7 @@ export async function runOnce(
 ): Promise<Receipt> {
   const { hard } = terminal.stop;
   const stop = { soft: softStopOf(terminal.stop, options.timeBudget), hard };
+  limitYoungGeneration(YOUNG_GENERATION_BYTES_MAX);
   const log = terminal.logOf(configuration);
   const pipeline = await loadPipeline(configuration);
   const hubName = hubNameOf(configuration, pipeline);

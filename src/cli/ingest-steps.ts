@@ -24,8 +24,8 @@ export interface RunContext {
   readonly to: 'bronze' | 'silver' | 'gold';
 }
 
-/** Bytes of events in memory, over all hubs: more makes files larger, not the drain faster. */
-const memory = { shareOfEvents: 0.2, eventBytesMax: 128 * MiB } as const;
+/** Bytes of events in memory, over all hubs: each costs three more around it, and more makes no drain faster. */
+const memory = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB } as const;
 
 /** The silver tables before the first event: one that was built for another time zone stops the run untouched. */
 export async function ensureLayers(run: RunContext): Promise<void> {

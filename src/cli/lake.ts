@@ -36,7 +36,13 @@ export interface OpenLakeOptions {
   readonly log: Log;
 }
 
-const memory = { shareOfDuckDb: 0.5, duckDbBytesMax: 2048 * MiB } as const;
+/** What the process takes beside DuckDB's own limit: code, V8's heap, buffers. */
+const memory = {
+  shareOfDuckDb: 0.5,
+  duckDbBytesMin: 96 * MiB,
+  duckDbBytesMax: 2048 * MiB,
+  besideDuckDbBytes: 224 * MiB,
+} as const;
 
 export async function openLake(
   configuration: Configuration,
@@ -64,7 +70,7 @@ export async function openLake(
   });
   const openOnce = once(() =>
     openDatabase({
-      memoryBytesMax: Math.min(configuration.memoryBytesMax * memory.shareOfDuckDb, memory.duckDbBytesMax),
+      memoryBytesMax: duckDbBytes(configuration.memoryBytesMax),
       threads: configuration.threads,
       temporaryFolder: path.join(scratchFolder, 'spill'),
     }),
@@ -84,6 +90,11 @@ export async function openLake(
       if (options.readOnly) await rm(scratchFolder, { recursive: true, force: true });
     },
   };
+}
+
+function duckDbBytes(budgetBytes: number): number {
+  const most = Math.min(budgetBytes * memory.shareOfDuckDb, budgetBytes - memory.besideDuckDbBytes);
+  return Math.max(memory.duckDbBytesMin, Math.min(most, memory.duckDbBytesMax));
 }
 
 /** The call centre, or the pipeline of SLUICE_PIPELINE; checks the dataset names of SLUICE_HUBS against it. */

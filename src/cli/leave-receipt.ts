@@ -15,7 +15,8 @@ export async function leaveReceipt(run: RunContext): Promise<Receipt> {
     lake.log.error(error.message, { code: error.code, exitCode: error.exitCode, retryable: error.retryable });
   }
   if (record.isUnavailable()) await held.lease?.look();
-  const facts = { command: 'ingest-once', to, timeZone: configuration.timeZone };
+  const { timeZone, memoryBytesMax } = configuration;
+  const facts = { command: 'ingest-once', to, timeZone, memoryBytesMax };
   const ended = { locked: held.isLocked(), stopped: soft.aborted };
   const receipt = record.receipt(lake, facts, ended);
   if (held.lease === undefined) return receipt;

@@ -47,7 +47,7 @@ export class RunRecord {
 
   receipt(
     lake: Lake,
-    facts: { readonly command: string; readonly to: string; readonly timeZone: string },
+    facts: Pick<Receipt, 'command' | 'to' | 'timeZone' | 'memoryBytesMax'>,
     ended: { readonly locked: boolean; readonly stopped: boolean },
   ): Receipt {
     const { user, system } = process.cpuUsage(this.cpuAtStart);

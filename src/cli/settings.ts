@@ -83,7 +83,9 @@ export const SETTINGS: readonly Setting[] = [
     name: 'SLUICE_MEMORY',
     kind: 'process',
     type: 'bytes',
-    prose: "Byte budget of a run, `1GiB` for instance; unset: 70 % of the container's limit, at most 4GiB.",
+    prose:
+      'Byte budget of a run, `1GiB` for instance; less than `320MiB` counts as that. Unset: 70 % of the ' +
+      "container's limit, at most 4GiB.",
   },
   {
     name: 'SLUICE_THREADS',

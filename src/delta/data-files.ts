@@ -4,7 +4,7 @@ import { present } from '../base/assert.ts';
 import { SluiceError } from '../base/errors.ts';
 import { sqlFile, type Database, type Parameters } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import type { DataFile, TableLocation } from './delta.ts';
+import type { DataFile, TableLocation, WriteOptions } from './delta.ts';
 import { encodedPath, newFilePath, type PartitionValues } from './partition-path.ts';
 import { quotedName, quotedPath } from './sql-text.ts';
 import { statisticsText, type ColumnStatistics } from './statistics.ts';
@@ -23,6 +23,7 @@ export async function writeFiles(
   relation: string,
   scratch: Scratch,
   signal: AbortSignal,
+  options: WriteOptions = {},
 ): Promise<DataFile[]> {
   await checkColumns(database, location, contract, relation);
   const partitions = await partitionsOf(database, contract, relation);
@@ -33,7 +34,7 @@ export async function writeFiles(
       // All rows have the one value there is: nothing to choose by.
       const chosen = partitions.length === 1 ? undefined : values;
       const query = fileQuery(contract, relation, chosen);
-      const written = await writeFile(database, contract, query, values, scratch.newFile('.parquet'), signal);
+      const written = await writeFile(database, contract, query, values, scratch.newFile('.parquet'), signal, options);
       if (written === undefined) continue;
       const upload = uploadFile(location, contract, written, signal);
       // Awaited in order below; until then a failure must not count as unhandled.
@@ -106,9 +107,12 @@ async function writeFile(
   values: PartitionValues,
   localFile: string,
   signal: AbortSignal,
+  { dictionaries = true }: WriteOptions,
 ): Promise<WrittenFile | undefined> {
+  // Of values that differ each, DuckDB builds a dictionary only to throw it away.
+  const limit = dictionaries ? '' : ', DICTIONARY_SIZE_LIMIT 1';
   const rows = await database.rows<CopyResult>(
-    `COPY (${query.sql}) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS)`,
+    `COPY (${query.sql}) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS${limit})`,
     { ...query.parameters, file: localFile },
     signal,
   );

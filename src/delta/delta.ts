@@ -159,6 +159,11 @@ export interface FileChanges {
   readonly removed: DataFile[];
 }
 
+export interface WriteOptions {
+  /** False where nearly every value is another: saves memory and time, and no byte of the file. Default true. */
+  readonly dictionaries?: boolean;
+}
+
 /**
  * Writes the rows of a relation (a table or view of `database`, read once a partition value, in its order) as data
  * files of the table, one a partition value, and uploads them. Nobody refers to them until they are committed. None
@@ -171,8 +176,9 @@ export function writeFiles(
   relation: string,
   scratch: Scratch,
   signal: AbortSignal,
+  options?: WriteOptions,
 ): Promise<DataFile[]> {
-  return dataFiles.writeFiles(database, location, contract, relation, scratch, signal);
+  return dataFiles.writeFiles(database, location, contract, relation, scratch, signal, options);
 }
 
 /**

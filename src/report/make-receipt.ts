@@ -19,6 +19,7 @@ export function makeReceipt(facts: RunFacts): Receipt {
     seconds,
     cpuSeconds: facts.cpuSeconds,
     peakRssBytes: facts.peakRssBytes,
+    memoryBytesMax: facts.memoryBytesMax,
     lake: facts.lake,
     timeZone: facts.timeZone,
     hubs: facts.bronze.map(hubReceipt),

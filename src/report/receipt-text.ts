@@ -41,7 +41,8 @@ export function receiptAsText(receipt: Receipt): string {
       right: [1, 2],
       rows: receipt.steps.map((each) => [each.step, each.seconds.toFixed(2), each.cpuSeconds.toFixed(2)]),
     }),
-    `CPU ${formatSeconds(receipt.cpuSeconds)}, peak memory ${formatSize(receipt.peakRssBytes)}, storage calls: ` +
+    `CPU ${formatSeconds(receipt.cpuSeconds)}, peak memory ${formatSize(receipt.peakRssBytes)} ` +
+      `of ${formatSize(receipt.memoryBytesMax)}, storage calls: ` +
       `${reads} reads, ${writes} writes, ${lists} lists, ${deletes} deletes; ` +
       `in Azure about ${formatUsd(receipt.cost.totalUsd)}`,
   ];

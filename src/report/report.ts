@@ -29,6 +29,8 @@ export interface Receipt {
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly peakRssBytes: number;
+  /** The budget that the peak has to stay below. */
+  readonly memoryBytesMax: number;
   readonly lake: string;
   readonly timeZone: string;
   readonly hubs: readonly HubReceipt[];
@@ -120,6 +122,7 @@ export interface RunFacts {
   readonly endedAtMs: number;
   readonly cpuSeconds: number;
   readonly peakRssBytes: number;
+  readonly memoryBytesMax: number;
   readonly lake: string;
   readonly timeZone: string;
   readonly bronze: readonly BronzeOutcome[];

@@ -43,6 +43,7 @@ const facts: RunFacts = {
   endedAtMs: Date.UTC(2026, 0, 5, 12, 0, 10),
   cpuSeconds: 3.25,
   peakRssBytes: 300 * 2 ** 20,
+  memoryBytesMax: 1024 * 2 ** 20,
   lake: 'memory:',
   timeZone: 'America/Sao_Paulo',
   bronze: [

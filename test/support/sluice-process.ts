@@ -50,6 +50,7 @@ export function sluice(
 
 export interface LocalHub {
   readonly connectionString: string;
+  readonly child: ChildProcess;
   stop(): Promise<Finished>;
 }
 
@@ -67,6 +68,7 @@ export async function startLocalHub(folder: string, flags: readonly string[] = [
   });
   return {
     connectionString,
+    child,
     stop() {
       child.kill('SIGTERM');
       return finished;

@@ -1,4 +1,5 @@
 import { present } from '../base/assert.ts';
+import { MiB } from '../base/limits.ts';
 import { isAbort, SluiceError, toSluiceError } from '../base/errors.ts';
 import type { Conflict } from '../delta/delta.ts';
 import type { EventBatch } from '../eventhubs/eventhubs.ts';
@@ -17,6 +18,9 @@ const PLANS_MAX = 5;
 /** Parts of the byte budget: what the client holds, and the two buffers of which one fills while one is written. */
 const CLIENT_SHARE = 1 / 4;
 const BUFFER_SHARE = 3 / 8;
+/** A receiver holds one event at least, and the largest takes 1 MiB in the client and again as a column. */
+const BYTES_PER_RECEIVER = 1.5 * MiB;
+const RECEIVERS_AT_ONCE_MIN = 4;
 
 /** See the door. */
 export async function ingestHub(options: BronzeOptions, signal: AbortSignal): Promise<BronzeOutcome> {
@@ -76,7 +80,7 @@ class HubRun {
       this.signal.throwIfAborted();
       if (this.conflict !== 'transaction' || this.failure !== undefined || this.options.softStop.aborted) break;
       if (round === PLANS_MAX) {
-        this.failure = this.lostRaces();
+        this.fail(this.lostRaces());
         break;
       }
       await this.planAgain();
@@ -114,9 +118,16 @@ class HubRun {
   private async round(): Promise<void> {
     const signal = AbortSignal.any([this.signal, this.options.softStop, this.halt.signal]);
     const waiting = [...this.states.values()].filter((state) => state.next <= state.plan.lastSequenceNumber);
-    const bytesMax = (this.options.bytesMax * CLIENT_SHARE) / Math.max(1, waiting.length);
+    const most = Math.max(RECEIVERS_AT_ONCE_MIN, Math.floor(this.options.bytesMax / BYTES_PER_RECEIVER));
+    const receivers = Math.min(waiting.length, most);
+    const bytesMax = (this.options.bytesMax * CLIENT_SHARE) / Math.max(1, receivers);
+    const queue = waiting.values();
+    const receiver = async (): Promise<void> => {
+      // They share one iterator: each takes the next partition that nobody has.
+      for (const state of queue) await this.receive(state, bytesMax, signal);
+    };
     await this.steps.time('receive', async () => {
-      await Promise.all(waiting.map((state) => this.receive(state, bytesMax, signal)));
+      await Promise.all(Array.from({ length: receivers }, receiver));
     });
     await this.flushing;
     const refused = waiting.some((state) => state.error?.exitCode === 2);
@@ -127,7 +138,7 @@ class HubRun {
 
   private async receive(state: PartitionState, bytesMax: number, signal: AbortSignal): Promise<void> {
     const intake = {
-      add: (batch: EventBatch) => this.add(batch, signal),
+      add: (of: PartitionState, batch: EventBatch) => this.add(of, batch, signal),
       recordGap: (of: PartitionState, gap: Gap) => this.recordGap(of, gap, signal),
     };
     try {
@@ -147,9 +158,14 @@ class HubRun {
     }
   }
 
-  private async add(batch: EventBatch, signal: AbortSignal): Promise<void> {
+  /** Waits before it adds: else every partition would put one batch more into a buffer that is full. */
+  private async add(state: PartitionState, batch: EventBatch, signal: AbortSignal): Promise<void> {
+    while (this.buffer.isFull) {
+      await (this.flushing ?? this.startFlush());
+      signal.throwIfAborted();
+    }
     this.buffer.add(batch);
-    while (this.buffer.isFull && !signal.aborted) await (this.flushing ?? this.startFlush());
+    state.next = Number(batch.sequenceNumbers[batch.count - 1]) + 1;
   }
 
   /** Takes the full buffer; the receivers go on filling it until it is full again. */
@@ -193,7 +209,7 @@ class HubRun {
       this.conflict = await action();
       if (this.conflict === 'files') throw this.unexpectedChange();
     } catch (error) {
-      if (!(isAbort(error) && this.signal.aborted)) this.failure = toSluiceError(error);
+      if (!(isAbort(error) && this.signal.aborted)) this.fail(toSluiceError(error));
     }
     if (this.conflict !== undefined || this.failure !== undefined) this.halt.abort();
   }
@@ -213,8 +229,13 @@ class HubRun {
       }
     } catch (error) {
       this.signal.throwIfAborted();
-      this.failure = toSluiceError(error);
+      this.fail(toSluiceError(error));
     }
+  }
+
+  private fail(error: SluiceError): void {
+    this.failure = error;
+    this.options.log.error(error.message, { dataset: this.options.dataset, code: error.code });
   }
 
   private unexpectedChange(): SluiceError {

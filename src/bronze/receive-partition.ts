@@ -7,8 +7,11 @@ import type { PartitionState } from './partition-state.ts';
 
 /** What a receiver hands its events to. */
 export interface Intake {
-  /** Takes the events; resolves when there is room for more. */
-  add(batch: EventBatch): Promise<void>;
+  /**
+   * Takes the events once there is room for them, and moves `state.next` on at that very moment: what is committed
+   * with a number must be all that stands before it.
+   */
+  add(state: PartitionState, batch: EventBatch): Promise<void>;
   /** Records the gap once all before it is committed. */
   recordGap(state: PartitionState, gap: Gap): Promise<void>;
 }
@@ -74,8 +77,7 @@ async function take(options: ReceiveOptions, state: PartitionState, batch: Event
       await lose(options, state, gap, intake);
     }
     const to = endOfRun(sequenceNumbers, from, count);
-    state.next = Number(sequenceNumbers[to - 1]) + 1;
-    await intake.add(sliceBatch(batch, from, to));
+    await intake.add(state, sliceBatch(batch, from, to));
     from = to;
   }
 }

@@ -1,0 +1,26 @@
+import { describe, expect, test } from 'vitest';
+import { measureDrain, type DrainShape } from '../support/measured-drain.ts';
+
+const MEMORY = '350MiB';
+const even = (partitions: number, each: number): number[] => Array.from({ length: partitions }, () => each);
+const huge = (partitions: number, events: number): number[] => [events, ...even(partitions - 1, 0)];
+
+const shapes: readonly (readonly [string, DrainShape])[] = [
+  ['200,000 events of 300 bytes over 4 partitions', { counts: even(4, 50_000), memory: MEMORY }],
+  ['300 events of 1 MB over 4 partitions', { counts: even(4, 75), bodyBytes: 1_000_000, memory: MEMORY }],
+  ['32 partitions with small events', { counts: even(32, 4_000), memory: MEMORY }],
+  ['32 partitions with events of 1 MB', { counts: even(32, 8), bodyBytes: 1_000_000, memory: MEMORY }],
+  ['one huge partition among 31 empty ones', { counts: huge(32, 150_000), memory: MEMORY }],
+];
+
+describe('a drain stays within the byte budget that its receipt names, whatever waits', () => {
+  test.each(shapes)('%s', async (_title, shape) => {
+    const { receipt, peakRssBytes } = await measureDrain(shape);
+    const events = shape.counts.reduce((sum, count) => sum + count, 0);
+    const rows = receipt.hubs.flatMap((hub) => hub.partitions).reduce((sum, partition) => sum + partition.rows, 0);
+    expect([receipt.outcome, rows]).toEqual(['complete', events]);
+    expect(receipt.memoryBytesMax).toBe(350 * 2 ** 20);
+    expect(receipt.peakRssBytes).toBeGreaterThan(0);
+    expect(peakRssBytes).toBeLessThanOrEqual(receipt.memoryBytesMax);
+  });
+});

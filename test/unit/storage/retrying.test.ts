@@ -100,6 +100,20 @@ describe('a store with retries', () => {
     await expect(read).rejects.toMatchObject({ name: 'AbortError' });
   });
 
+  test('an upload that broke off is done again, over the half that it left', async () => {
+    const inner = openMemory();
+    let breaks = 1;
+    const store: ObjectStore = {
+      ...inner,
+      async upload(path, _, stop) {
+        await inner.put(path, bytes(breaks > 0 ? 'ha' : 'half'), stop);
+        if (breaks-- > 0) throw busy();
+      },
+    };
+    await withRetries(store, { random: () => 0 }).upload('x', 'a local file', signal);
+    expect(await inner.read('x', signal)).toEqual(bytes('half'));
+  });
+
   test('a listing that breaks off goes on after the last object told', async () => {
     const inner = openMemory();
     for (const name of ['a', 'b', 'c', 'd']) await inner.put(name, bytes(name), signal);

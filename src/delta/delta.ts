@@ -12,6 +12,7 @@ import * as checkpoints from './log-checkpoint.ts';
 import type { MetadataAction, ProtocolAction } from './log-entry.ts';
 import * as relations from './relation.ts';
 import * as snapshots from './snapshot.ts';
+import * as states from './table-state.ts';
 
 /**
  * Plain Delta tables (protocol reader 1, writer 2) over an ObjectStore.
@@ -96,7 +97,8 @@ export interface CommitContext {
 }
 
 /**
- * The table at its latest version, or at the one asked for; undefined where there is no table. Needs no DuckDB.
+ * The table at its latest version, or at the one asked for; undefined where there is no table. Needs no DuckDB. A last
+ * entry of the log that is cut off was committed by nobody: readers pass over it, writers do not.
  * Throws `table_corrupt` where the log lacks entries, `table_unsupported` where it may not be read.
  */
 export function readSnapshot(
@@ -108,10 +110,10 @@ export function readSnapshot(
 }
 
 /**
- * Opens the table, or creates it (version 0; it doesn't matter who wins that race). `configuration` is added to the
+ * Opens the table to write, or creates it (version 0; it doesn't matter who wins that race). `configuration` is added to the
  * contract's properties when the table is created, and not compared with those of a table that is there.
  * Throws `table_conflict` where its columns or partition are not the contract's, `table_unsupported` where another
- * writer raised the protocol.
+ * writer raised the protocol, `table_corrupt` where the last entry of the log is cut off and stays so.
  */
 export function ensureTable(
   location: TableLocation,
@@ -120,6 +122,11 @@ export function ensureTable(
   signal: AbortSignal,
 ): Promise<Snapshot> {
   return creation.ensureTable(location, contract, options, signal);
+}
+
+/** Throws `table_unsupported` where another writer upgraded the table. For who has a snapshot and will stage files. */
+export function checkWritable(location: TableLocation, snapshot: Snapshot): void {
+  states.checkWritable(snapshot.protocol, `${location.store.url}/${location.root}`);
 }
 
 /**

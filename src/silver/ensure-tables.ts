@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DatasetContract } from '../../schemas/contract.ts';
 import { rejectedEventsTable } from '../../schemas/rejected-events.ts';
 import { SluiceError } from '../base/errors.ts';
-import { ensureTable, readSnapshot, type Snapshot, type TableLocation } from '../delta/delta.ts';
+import { checkWritable, ensureTable, readSnapshot, type Snapshot, type TableLocation } from '../delta/delta.ts';
 import type { SilverOptions } from './silver.ts';
 
 /** Table properties that tell for which business time zone and by which contract the rows were made. */
@@ -22,6 +22,7 @@ export async function ensureTables(
   const silver = found ?? (await ensureTable(options.silver, dataset.silver, { configuration, context }, signal));
   // Another run may have been faster, and of another mind.
   checkConfiguration(silver, configuration, options.silver);
+  checkWritable(options.silver, silver);
   const rejected = await ensureTable(options.rejected, rejectedEventsTable, { context }, signal);
   return { silver, rejected };
 }

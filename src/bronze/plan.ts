@@ -100,6 +100,15 @@ function checkpointWarning(facts: PlanFacts, partition: PartitionPlan): string[]
   const checkpoint = facts.checkpoints.get(partition.partitionId);
   const done = (partition.committed ?? 0) - 1;
   if (checkpoint === undefined || checkpoint <= done) return [];
+  if (partition.committed === undefined) {
+    const begins = `Reading begins at event ${partition.begin} (SLUICE_START=${facts.start})`;
+    const passed =
+      partition.begin > checkpoint + 1 ? `; events ${checkpoint + 1} to ${partition.begin - 1} stay out` : '';
+    return [
+      `hub ${facts.hub.name}, partition ${partition.partitionId}: the checkpoint says ${checkpoint}, but ` +
+        `bronze/${facts.dataset} has never read it: the lake is new, or its table was deleted. ${begins}${passed}`,
+    ];
+  }
   return [
     `hub ${facts.hub.name}, partition ${partition.partitionId}: the checkpoint says ${checkpoint}, the table ` +
       `${done}: another reader uses the consumer group, or the lake was restored. The table is trusted`,

@@ -16,6 +16,8 @@ export interface Intake {
   recordGap(state: PartitionState, gap: Gap): Promise<void>;
 }
 
+const WORTH_A_LOOK: ReadonlySet<string> = new Set(['receiver_stalled', 'consumer_group_not_found', 'hub_not_found']);
+
 type ReceiveOptions = Pick<BronzeOptions, 'source' | 'consumerGroup' | 'fence' | 'onLoss' | 'log' | 'dataset'>;
 
 /**
@@ -35,7 +37,7 @@ export async function receivePartition(
     try {
       await receiveRange(options, state, bytesMax, intake, signal);
     } catch (error) {
-      await explainStall(options, state, error, intake, signal);
+      await explain(options, state, error, intake, signal);
     }
   }
 }
@@ -58,23 +60,40 @@ async function receiveRange(
     bytesMax,
   };
   for await (const batch of source.receive(request, signal)) {
-    await take(options, state, batch, intake);
+    await take(options, state, batch, intake, signal);
     signal.throwIfAborted();
   }
   if (state.next > last) return;
-  await lose(options, state, { firstSequenceNumber: state.next, lastSequenceNumber: last, reason: 'skipped' }, intake);
+  await lose(options, state, await missing(options, state, last, signal), intake);
+}
+
+/** The events from the next one wanted to `last`, which did not come: by now they may have expired. */
+async function missing(
+  { source }: ReceiveOptions,
+  { next, plan }: PartitionState,
+  last: number,
+  signal: AbortSignal,
+): Promise<Gap> {
+  const { firstSequenceNumber } = await source.partitionProperties(plan.partitionId, signal);
+  const reason = firstSequenceNumber > last ? 'expired' : 'skipped';
+  return { firstSequenceNumber: next, lastSequenceNumber: last, reason };
 }
 
 /** Hands on the events run by run; between two runs numbers are missing. */
-async function take(options: ReceiveOptions, state: PartitionState, batch: EventBatch, intake: Intake): Promise<void> {
+async function take(
+  options: ReceiveOptions,
+  state: PartitionState,
+  batch: EventBatch,
+  intake: Intake,
+  signal: AbortSignal,
+): Promise<void> {
   const { sequenceNumbers, count } = batch;
   let from = 0;
   while (from < count) {
     const first = Number(sequenceNumbers[from]);
     assert(first >= state.next, `partition ${batch.partitionId}: events come in order and once`);
     if (first > state.next) {
-      const gap: Gap = { firstSequenceNumber: state.next, lastSequenceNumber: first - 1, reason: 'skipped' };
-      await lose(options, state, gap, intake);
+      await lose(options, state, await missing(options, state, first - 1, signal), intake);
     }
     const to = endOfRun(sequenceNumbers, from, count);
     await intake.add(state, sliceBatch(batch, from, to));
@@ -108,17 +127,25 @@ async function lose(options: ReceiveOptions, state: PartitionState, gap: Gap, in
   });
 }
 
-/** A receiver stalls also where its last events expired while it was at work: then they are lost, and it may go on. */
-async function explainStall(
+/**
+ * A receiver stalls also where its last events expired while it was at work: then they are lost, and it may go on. One
+ * of a hub that was deleted and created again is not found, or waits for numbers that the new one does not have yet.
+ */
+async function explain(
   options: ReceiveOptions,
   state: PartitionState,
   error: unknown,
   intake: Intake,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!(error instanceof SluiceError) || error.code !== 'receiver_stalled') throw error;
+  if (!(error instanceof SluiceError) || !WORTH_A_LOOK.has(error.code)) throw error;
   const { partitionId, lastSequenceNumber: last } = state.plan;
-  const { firstSequenceNumber } = await options.source.partitionProperties(partitionId, signal);
+  const { firstSequenceNumber, lastSequenceNumber: hubLast } = await options.source.partitionProperties(
+    partitionId,
+    signal,
+  );
+  if (hubLast < last) throw recreated(options, state, hubLast);
+  if (error.code !== 'receiver_stalled') throw error;
   if (firstSequenceNumber <= state.next) throw error;
   const lostLast = Math.min(last, firstSequenceNumber - 1);
   await lose(
@@ -127,4 +154,12 @@ async function explainStall(
     { firstSequenceNumber: state.next, lastSequenceNumber: lostLast, reason: 'expired' },
     intake,
   );
+}
+
+function recreated({ source, dataset }: ReceiveOptions, { plan, next }: PartitionState, hubLast: number): SluiceError {
+  const { partitionId, lastSequenceNumber: last } = plan;
+  const message =
+    `Hub ${source.hub}, partition ${partitionId}: events ${next} to ${last} waited when the run began, and now the hub ` +
+    `ends at ${hubLast}: it was deleted and created again. Give it a new lake`;
+  return new SluiceError('hub_recreated', message, { context: { hub: source.hub, dataset, partitionId, next, last } });
 }

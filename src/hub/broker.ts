@@ -163,7 +163,7 @@ export class Broker {
     const pump = new EventPump({
       sender,
       log,
-      firstSequenceNumber: log.locate(position),
+      firstSequenceNumber: this.#sendFaults.takeStart(`${hub.name}/${log.id}`) ?? log.locate(position),
       withMetric,
       clock: this.#options.clock,
       isPaused: () => this.#sendFaults.isDeliveryPaused,
@@ -283,6 +283,9 @@ export class Broker {
         const log = partitionById(hub, partitionId);
         if (log === undefined) throw new SluiceError('usage', `hub '${name}' has no partition '${partitionId}'`);
         log.expireBefore(lastSequenceNumber + 1);
+      },
+      misplaceReceiver: (name, partitionId, firstSequenceNumber) => {
+        this.#sendFaults.misplaceNext(`${this.#knownHub(name).name}/${partitionId}`, firstSequenceNumber);
       },
       recreateHub: (name) => {
         const hub = this.#knownHub(name);

@@ -23,6 +23,8 @@ export interface HubFaults {
   resumeDelivery(): void;
   /** The events up to this number, itself included, are no longer retained. */
   expireEvents(hub: string, partitionId: string, lastSequenceNumber: number): void;
+  /** The next receiver of the partition begins here, whatever it asks for: with older events, or after a hole. */
+  misplaceReceiver(hub: string, partitionId: string, firstSequenceNumber: number): void;
   /** Deletes the hub and creates it anew; links to it are detached as the service does. */
   recreateHub(hub: string): void;
 }
@@ -30,11 +32,22 @@ export interface HubFaults {
 /** What the next sends will meet; the publisher takes from it. */
 export class SendFaults {
   isDeliveryPaused = false;
+  readonly #starts = new Map<string, number>();
   #rejects = 0;
   #rejectError: LinkError | undefined;
   #swallows = 0;
   #delays = 0;
   #delayMs = 0;
+
+  misplaceNext(place: string, firstSequenceNumber: number): void {
+    this.#starts.set(place, firstSequenceNumber);
+  }
+
+  takeStart(place: string): number | undefined {
+    const start = this.#starts.get(place);
+    this.#starts.delete(place);
+    return start;
+  }
 
   rejectNext(count: number, error: LinkError): void {
     this.#rejects = count;

@@ -42,8 +42,9 @@ function appendSome(log: PartitionLog, countMax: number, random: () => number, b
 
 function body(random: () => number, bytes: number): Buffer {
   const leg = legBody(random);
-  if (leg.length >= bytes) return Buffer.from(leg);
-  const rest = Buffer.alloc(bytes - leg.length - ',"padding":""'.length, ' ');
+  const padding = bytes - leg.length - ',"padding":""'.length;
+  if (padding <= 0) return Buffer.from(leg);
+  const rest = Buffer.alloc(padding, ' ');
   for (let at = 0; at + 8 <= rest.length; at += 8) rest.write(random().toString(16).padStart(8, '0'), at);
   return Buffer.concat([Buffer.from(`${leg.slice(0, -1)},"padding":"`), rest, Buffer.from('"}')]);
 }

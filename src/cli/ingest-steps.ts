@@ -10,6 +10,7 @@ import type { Configuration } from './configuration.ts';
 import type { HeldLease } from './hold-lease.ts';
 import { checkpointObjects, checkpointsOf, unreachedHub, type HubSource } from './hub-sources.ts';
 import type { Lake } from './lake.ts';
+import { receiveProgress } from './receive-progress.ts';
 import type { RunRecord } from './run-record.ts';
 import { GAPS_ROOT, REJECTED_ROOT } from './tables.ts';
 
@@ -27,12 +28,15 @@ export interface RunContext {
 /** Bytes of events in memory, over all hubs: each costs three more around it, and more makes no drain faster. */
 const memory = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB } as const;
 
-/** The silver tables before the first event: one that was built for another time zone stops the run untouched. */
+/**
+ * Every table of the layers, also of hubs that are not asked: an empty table is a table. Before the first event, so
+ * that one that was built for another time zone stops the run untouched.
+ */
 export async function ensureLayers(run: RunContext): Promise<void> {
   const { lake, pipeline } = run;
   const { soft, work } = run.held.stops;
   if (run.to === 'bronze' || soft.aborted) return;
-  for (const { dataset } of run.hubs) await ensureSilver({ ...silverOptions(run, dataset), dataset }, work);
+  for (const dataset of pipeline.datasets) await ensureSilver(silverOptions(run, dataset), work);
   for (const contract of pipeline.dimensions) {
     const { clock, runId } = lake;
     await ensureDimension({ clock, runId, contract, table: lake.table(`silver/${contract.name}`) }, work);
@@ -46,6 +50,7 @@ export async function drainHubs(run: RunContext): Promise<void> {
   if (soft.aborted) return;
   const checkpoints = await checkpointObjects(configuration, lake.store, work);
   const eventBytes = Math.min(configuration.memoryBytesMax * memory.shareOfEvents, memory.eventBytesMax);
+  const progress = receiveProgress();
   const drain = async (hub: HubSource) => {
     if (hub.failure !== undefined) return unreachedHub(hub);
     const dataset = hub.dataset.name;
@@ -53,7 +58,7 @@ export async function drainHubs(run: RunContext): Promise<void> {
       {
         ...tools(run),
         dataset,
-        source: hub.source,
+        source: progress.watch(hub.source),
         table: lake.table(`bronze/${dataset}`),
         gaps: lake.table(GAPS_ROOT),
         checkpoints: await checkpointsOf(checkpoints, hub, configuration.consumerGroup),
@@ -66,7 +71,11 @@ export async function drainHubs(run: RunContext): Promise<void> {
       work,
     );
   };
-  run.record.bronze = await Promise.all(hubs.map(drain));
+  try {
+    run.record.bronze = await Promise.all(hubs.map(drain));
+  } finally {
+    progress.end();
+  }
 }
 
 /** Each dataset's new bronze rows, judged and merged, one dataset after the other: they share the memory. */

@@ -102,11 +102,15 @@ export async function loadPipeline(configuration: Configuration): Promise<Pipeli
   const file = configuration.pipelineModule;
   if (file === undefined) return (await import('../pipeline.ts')).callCentre;
   const module = await import(pathToFileURL(path.resolve(file)).href).catch((cause: unknown) => {
-    const message = `SLUICE_PIPELINE: ${file} cannot be loaded (${(cause as Error).message})`;
+    const reason = String((cause as Error)?.message ?? cause).replaceAll(/\s*\n\s*/g, ' ');
+    const message = `SLUICE_PIPELINE: ${file} cannot be loaded (${reason})`;
     throw new SluiceError('configuration', message, { cause });
   });
-  if (module.pipeline?.datasets === undefined) {
-    throw new SluiceError('configuration', `SLUICE_PIPELINE: ${file} has no export named pipeline`);
+  const found: Partial<Record<string, unknown>> | undefined = module.pipeline;
+  const missing = ['datasets', 'dimensions', 'gold'].find((part) => !Array.isArray(found?.[part]));
+  if (missing !== undefined) {
+    const what = found === undefined ? 'has no export named pipeline' : `exports a pipeline without ${missing}`;
+    throw new SluiceError('configuration', `SLUICE_PIPELINE: ${file} ${what}; see src/pipeline.ts for one`);
   }
   return module.pipeline as Pipeline;
 }

@@ -3,9 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfiguration } from '../../src/cli/configuration.ts';
 import { runOnce } from '../../src/cli/ingest-once.ts';
-import { openEventSource } from '../../src/eventhubs/eventhubs.ts';
-import { SdkEventSource } from '../../src/eventhubs/sdk-source.ts';
-import { parseConnection } from '../../src/eventhubs/connection.ts';
+import { openEventSource, type EventSourceOptions } from '../../src/eventhubs/eventhubs.ts';
 import { commits, openBusyLake, testTerminal, until, type BusyLake } from '../support/busy-lake.ts';
 
 let busy: BusyLake;
@@ -123,14 +121,8 @@ test('three runs at once without any lease, none put off by another, give every 
 test('a service that gives nothing ends in exit 4 for its hub alone; the others, silver and gold go on', async () => {
   const environment = busy.settings('stuck');
   const parts = {
-    openEventSource: (options: Parameters<typeof openEventSource>[0]) => {
-      const source = new SdkEventSource({
-        ...options,
-        connection: parseConnection(options.connection),
-        stallMsMax: options.hub === 'surveys' ? 1 : 60_000,
-      });
-      return source;
-    },
+    openEventSource: (options: EventSourceOptions) =>
+      openEventSource({ ...options, stallMsMax: options.hub === 'surveys' ? 1 : 60_000 }),
   };
   const receipt = await runOnce({ to: 'gold' }, readConfiguration(environment), testTerminal(environment), parts);
   expect(receipt).toMatchObject({ outcome: 'failed', exitCode: 4 });

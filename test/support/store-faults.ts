@@ -23,7 +23,7 @@ export const CALLS = ['read', 'put', 'putIfAbsent', 'list', 'delete', 'upload', 
 export type Call = (typeof CALLS)[number];
 
 /** One try is given up after the first; what is slow takes less, what is late takes effect after it. */
-export const FAULT_TIMES = { attemptMs: 150, slowMs: 40, lateMs: 240, retryAfterMs: 70 } as const;
+export const FAULT_TIMES = { attemptMs: 200, slowMs: 40, lateMs: 300, retryAfterMs: 70 } as const;
 
 /** A store, and a switch to break calls to it: by name, or the nth from now on. */
 export interface BreakableStore {

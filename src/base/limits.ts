@@ -16,7 +16,7 @@ export const LIMITS = {
   /** One try of a management call or of opening a link. */
   eventHubsAttemptMsMax: 8_000,
   /** A question to Event Hubs with all its tries: by then the run has named the endpoint that is down. */
-  eventHubsAnswerMsMax: 18_000,
+  eventHubsAnswerMsMax: 15_000,
 } as const;
 
 export { KiB, MiB };

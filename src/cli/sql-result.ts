@@ -1,5 +1,8 @@
 import Table from 'cli-table3';
 
+/** Rows of a table that a person is shown. */
+const TABLE_ROWS_MAX = 1_000;
+
 export type ResultFormat = 'table' | 'csv' | 'json';
 
 /** What is used of the driver's result: names and values as the driver gives them. */
@@ -15,8 +18,10 @@ export function formatResult(result: SqlResult, format: ResultFormat): string {
   if (format === 'json') return jsonRows(result.deduplicatedColumnNames(), rows);
   if (format === 'csv') return csvRows(result.columnNames(), rows);
   const table = new Table({ head: [...result.columnNames()], style: { head: [], border: [], compact: true } });
-  table.push(...rows.map((row) => row.map((value) => (value === null ? '' : String(value)))));
-  return `${table.toString()}\n${rows.length} ${rows.length === 1 ? 'row' : 'rows'}\n`;
+  const shown = rows.slice(0, TABLE_ROWS_MAX);
+  for (const row of shown) table.push(row.map((value) => (value === null ? '' : String(value))));
+  const rest = shown.length < rows.length ? `, the first ${shown.length} shown: --format csv or json gives all` : '';
+  return `${table.toString()}\n${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${rest}\n`;
 }
 
 /** RFC 4180 with LF; null is nothing at all, the empty text is `""`. */

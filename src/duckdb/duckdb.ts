@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { SluiceError } from '../base/errors.ts';
 import * as sources from './column-source.ts';
@@ -139,12 +140,20 @@ async function loadDriver(): Promise<Driver> {
     const driver = await import('@duckdb/node-api');
     // It prints instants in the process's zone otherwise, whatever the session's.
     driver.DuckDBTimestampTZValue.timezoneOffsetInMinutes = 0;
+    keepByteOrderMarks();
     return driver;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `DuckDB cannot be loaded on ${process.platform}-${process.arch}: ${reason}; run npm ci here`;
     throw new SluiceError('internal', message, { cause });
   }
+}
+
+/** The driver's own decoder of texts drops U+FEFF at their head: two texts that differ would come out equal. */
+function keepByteOrderMarks(): void {
+  const main = createRequire(import.meta.url).resolve('@duckdb/node-api');
+  const accessors = createRequire(main)('./vectors/dataAccessors.js') as { textDecoder: unknown };
+  accessors.textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 }
 
 async function guarded<T>(

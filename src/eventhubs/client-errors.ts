@@ -83,6 +83,8 @@ function codeOf(error: unknown, doing: Situation['doing']): ErrorCode {
 function isNetwork(error: ClientError): boolean {
   if (error.retryable === true) return true;
   if (typeof error.code === 'string' && NETWORK_CODES.test(error.code)) return true;
+  // Something answers there, and it is no Event Hubs: a proxy, or another service on the port.
+  if (/invalid protocol header/i.test(error.message)) return true;
   return error.name === 'TimeoutError' || error.code === 'OperationTimeoutError';
 }
 

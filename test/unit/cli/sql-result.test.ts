@@ -26,6 +26,17 @@ describe('csv', () => {
   });
 });
 
+describe('every format', () => {
+  test.each(['csv', 'json', 'table'] as const)('%s keeps U+FEFF at the head of a text', async (format) => {
+    expect(await formatted(`SELECT chr(65279) || 'x' AS text`, format)).toContain('\uFEFFx');
+  });
+  test('a table of more rows than a person reads shows the first and says so; csv has all', async () => {
+    const many = await formatted('SELECT 1 AS n FROM range(130000)', 'table');
+    expect(many).toMatch(/\n130000 rows, the first 1000 shown: --format csv or json gives all\n$/);
+    expect((await formatted('SELECT 1 AS n FROM range(130000)', 'csv')).split('\n')).toHaveLength(130_002);
+  });
+});
+
 describe('json', () => {
   test('has every digit of integers and decimals', async () => {
     const sql = `SELECT 9223372036854775807::BIGINT AS big, 12.30::DECIMAL(18,2) AS exact, 'é"' AS text, true AS yes`;

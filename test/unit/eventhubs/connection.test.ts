@@ -71,6 +71,13 @@ describe("the client's errors", () => {
     expect(error.message).toContain('what it says');
   });
 
+  test('an endpoint that speaks something else than AMQP is unavailable', () => {
+    const error = new Error('Invalid protocol header for AMQP: 48545450');
+    const found = translateClientError(error, { connection, hub: 'calls', doing: 'plan' }) as SluiceError;
+    expect([found.code, found.exitCode]).toEqual(['eventhubs_unavailable', 4]);
+    expect(found.message).toContain('Invalid protocol header');
+  });
+
   test('one inside an AggregateError or a cause counts', () => {
     const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
     expect(translated({ errors: [refused] }).code).toBe('eventhubs_unavailable');

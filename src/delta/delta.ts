@@ -110,8 +110,8 @@ export function readSnapshot(
 }
 
 /**
- * Opens the table to write, or creates it (version 0; it doesn't matter who wins that race). `configuration` is added to the
- * contract's properties when the table is created, and not compared with those of a table that is there.
+ * Opens the table to write, or creates it (version 0; it doesn't matter who wins that race). `configuration` is added
+ * to the contract's properties when the table is created, and not compared with those of a table that is there.
  * Throws `table_conflict` where its columns or partition are not the contract's, `table_unsupported` where another
  * writer raised the protocol, `table_corrupt` where the last entry of the log is cut off and stays so.
  */
@@ -124,7 +124,7 @@ export function ensureTable(
   return creation.ensureTable(location, contract, options, signal);
 }
 
-/** Throws `table_unsupported` where another writer upgraded the table. For who has a snapshot and will stage files. */
+/** For who has a snapshot and will stage files: throws `table_unsupported` where another writer upgraded the table. */
 export function checkWritable(location: TableLocation, snapshot: Snapshot): void {
   states.checkWritable(snapshot.protocol, `${location.store.url}/${location.root}`);
 }

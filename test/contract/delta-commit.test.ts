@@ -121,7 +121,7 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
     database.close();
   });
 
-  test('[I16] a reply that is lost to the winner of another writer is a lost race, retried at the next version', async () => {
+  test('[I16] a reply that is lost to another writer is a lost race, retried at the next version', async () => {
     const location = { store, root: `lost/${randomUUID()}` };
     const base = await ensureTable(location, contract, { context }, signal);
     const [theirs, ours] = [newFile(), newFile()];

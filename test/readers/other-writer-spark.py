@@ -81,9 +81,11 @@ def main() -> None:
     print(json.dumps({"ready": spark.version}), flush=True, file=answers)
     for line in sys.stdin:
         try:
-            print(json.dumps({"answer": do(spark, sys.argv[1], json.loads(line))}, default=str), flush=True, file=answers)
+            answer = do(spark, sys.argv[1], json.loads(line))
+            print(json.dumps({"answer": answer}, default=str), flush=True, file=answers)
         except Exception as error:  # The driver decides what a refusal means.
-            print(json.dumps({"error": f"{type(error).__name__}: {str(error)[:400]}"}), flush=True, file=answers)
+            reason = f"{type(error).__name__}: {str(error)[:400]}"
+            print(json.dumps({"error": reason}), flush=True, file=answers)
     spark.stop()
 
 

@@ -156,7 +156,7 @@ describe('a txn is a compare-and-swap', () => {
 });
 
 describe('the fence', () => {
-  test('[I14] a commit with a smaller number than the table has seen is refused; an equal or greater one lands', async () => {
+  test('[I14] a commit with a number smaller than the table has seen is refused; equal or greater lands', async () => {
     const { base, land, attempt } = await newTable();
     const at7 = await land(base, { fence: 7 });
     expect(await attempt(base, { fence: 6, add: [newFile()] })).toMatchObject({ kind: 'conflicted', reason: 'fenced' });

@@ -150,7 +150,7 @@ describe('a lease that another holds', () => {
     expect(await after(clock, DURATION_MS, taking)).toMatchObject({ kind: 'held' });
   });
 
-  test('says nothing by the times in its file: a holder whose clock is years away is locked, or dead, as it acts', async () => {
+  test('says nothing by its times: a holder whose clock is years away is locked, or dead, as it acts', async () => {
     const store = openMemory();
     const theirs = heldClock();
     const old = { ...theirs, nowMs: () => -1_000_000_000_000 };

@@ -10,7 +10,7 @@ import {
   type OpenEventSource,
 } from './hub-sources.ts';
 import { drainHubs, ensureLayers, refineToGold, refineToSilver, type RunContext } from './ingest-steps.ts';
-import { leaveReceipt, printReceipt } from './leave-receipt.ts';
+import { leaveReceipt, printFailure, printReceipt } from './leave-receipt.ts';
 import { loadPipeline, openLake } from './lake.ts';
 import { holdLease, type TakeLease } from './hold-lease.ts';
 import { RunRecord } from './run-record.ts';
@@ -34,9 +34,15 @@ export interface IngestOptions {
 
 /** `sluice ingest-once`: one run up to the ends frozen at its start; gives the exit code of its receipt. */
 export async function ingestOnce(options: IngestOptions, terminal: Terminal): Promise<number> {
-  const receipt = await runOnce({ ...options, wholeProcess: true }, readConfiguration(terminal.environment), terminal);
-  printReceipt(receipt, options.json ?? false, terminal);
-  return receipt.exitCode;
+  try {
+    const configuration = readConfiguration(terminal.environment);
+    const receipt = await runOnce({ ...options, wholeProcess: true }, configuration, terminal);
+    printReceipt(receipt, options.json ?? false, terminal);
+    return receipt.exitCode;
+  } catch (error) {
+    if (options.json === true && !isAbort(error)) printFailure(error, terminal);
+    throw error;
+  }
 }
 
 /** What a run is made of besides its settings; given by tests. */

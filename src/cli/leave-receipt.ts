@@ -44,6 +44,13 @@ export function printReceipt(receipt: Receipt, json: boolean, terminal: Terminal
   if (receipt.outcome !== 'locked') terminal.print(`report: ${reportPlace(receipt)}\n`);
 }
 
+/** What stands in the place of a receipt, as JSON, where the run ended before it did anything. */
+export function printFailure(thrown: unknown, terminal: Terminal): void {
+  const { code, exitCode, retryable, message } = toSluiceError(thrown);
+  const document = { outcome: 'failed', exitCode, errors: [{ code, exitCode, retryable, message }] };
+  terminal.print(`${JSON.stringify(document, null, 2)}\n`);
+}
+
 function reportPlace({ lake, runId }: Receipt): string {
   const path = `_sluice/reports/${runId}.html`;
   return lake.startsWith('file:') ? `${fileURLToPath(lake)}/${path}` : `${lake}/${path}`;

@@ -92,6 +92,18 @@ describe('bad input ends with one clear line and the right exit code, and writes
     expect(found.message).not.toContain('WRONG');
   });
 
+  test('with --json what went wrong is one JSON document on stdout as well', async () => {
+    const port = await refusedPort();
+    const connection = hub.connectionString.replace(/localhost:\d+/, `localhost:${port}`);
+    const settings = { SLUICE_EVENTHUBS: connection, SLUICE_LAKE: lake };
+    const finished = await sluice(['ingest-once', '--json'], { folder: home.folder, settings });
+    const { outcome, exitCode, errors } = JSON.parse(finished.stdout);
+    expect([finished.exitCode, outcome, exitCode]).toEqual([4, 'failed', 4]);
+    expect(errors).toEqual([
+      { code: 'eventhubs_unavailable', exitCode: 4, retryable: true, message: errorOf(finished).message },
+    ]);
+  });
+
   test('a lake below a file', async () => {
     const file = path.join(home.folder, 'file');
     writeFileSync(file, '');

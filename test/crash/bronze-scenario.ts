@@ -19,17 +19,30 @@ export type HubStep =
   | { readonly do: 'expire'; readonly partition: number; readonly count: number }
   | { readonly do: 'lose'; readonly partition: number; readonly back: number };
 
-/** What happens while a run is at its n-th point. A rival is a whole run beside it; its fence is greater or not. */
-export type Incident = HubStep | { readonly do: 'rival'; readonly fenced: boolean } | { readonly do: 'stop' };
+/**
+ * What happens while a run is at its n-th point. A rival is another run beside it, killed at a point or not; its fence
+ * is greater or the same.
+ */
+export type Incident =
+  | HubStep
+  | { readonly do: 'rival'; readonly fenced: boolean; readonly killAt: number }
+  | { readonly do: 'stop' };
 
 export type BronzeStep =
   | HubStep
   | {
       readonly do: 'run';
-      /** Point at which it is killed; beyond the last one: never. */
-      readonly killAt: number;
+      readonly kill: Kill;
       readonly incidents: readonly { readonly at: number; readonly what: Incident }[];
     };
+
+/** The n-th point that the run passes, of all, of those at writes, or of those at the gaps. Beyond the last: never. */
+export interface Kill {
+  readonly among: keyof typeof AMONG;
+  readonly at: number;
+}
+
+const AMONG = { all: /./, writes: /(put|put-if-absent|upload) of/, gaps: /of _sluice\/gaps/ } as const;
 
 export interface BronzeScenario {
   readonly bytesMax: number;
@@ -39,19 +52,30 @@ export interface BronzeScenario {
 const partition = fc.nat(PARTITIONS - 1);
 const hubStep: fc.Arbitrary<HubStep> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('send'), partition, count: fc.integer({ min: 1, max: 12 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('send'), partition, count: fc.constant(70) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('send'), partition, count: fc.constant(50) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('expire'), partition, count: fc.integer({ min: 1, max: 6 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('lose'), partition, back: fc.nat(8) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('lose'), partition, back: fc.nat(8) }) },
 );
 const incident: fc.Arbitrary<Incident> = fc.oneof(
   { weight: 3, arbitrary: hubStep },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('rival'), fenced: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('rival'),
+      fenced: fc.boolean(),
+      killAt: fc.integer({ min: 20, max: 120 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('stop') }) },
 );
 const at = fc.integer({ min: 1, max: 70 });
 const run: fc.Arbitrary<BronzeStep> = fc.record({
   do: fc.constant('run'),
-  killAt: at,
+  kill: fc.oneof(
+    fc.record({ among: fc.constant('all'), at }),
+    fc.record({ among: fc.constant('writes'), at: fc.integer({ min: 1, max: 24 }) }),
+    fc.record({ among: fc.constant('gaps'), at: fc.integer({ min: 5, max: 20 }) }),
+  ),
   incidents: fc.array(fc.record({ at, what: incident }), { maxLength: 2 }),
 });
 
@@ -95,18 +119,20 @@ class BronzeWorld {
     this.hub.batchEvents = 4;
   }
 
-  async run({ killAt, incidents }: Extract<BronzeStep, { do: 'run' }>): Promise<void> {
+  async run({ kill, incidents }: Extract<BronzeStep, { do: 'run' }>): Promise<void> {
     const stop = new AbortController();
     const rivals: Promise<Ended>[] = [];
-    const main = await this.#start(++this.#fence, stop.signal, (_, count) => {
-      if (count === killAt) return 'kill';
+    let passed = 0;
+    const main = await this.#start(++this.#fence, stop.signal, (point, count) => {
+      if (AMONG[kill.among].test(point) && ++passed === kill.at) return 'kill';
       const here = incidents.flatMap(({ at: place, what }) => (place === count ? [what] : []));
       for (const what of here) {
         if (what.do === 'stop') stop.abort();
         else if (what.do !== 'rival') change(this.hub, what);
         else {
           const fence = what.fenced ? ++this.#fence : this.#fence;
-          rivals.push(this.#start(fence, new AbortController().signal, () => undefined));
+          const quiet = new AbortController().signal;
+          rivals.push(this.#start(fence, quiet, (_, nth) => (nth === what.killAt ? 'kill' : undefined)));
         }
       }
       // The run stands still there until its rivals are done; a kill elsewhere in it does not wait.

@@ -60,6 +60,9 @@ export async function killProcesses({ on, kills, seed }: ProcessKills): Promise<
     await killing.run(kills);
     const seconds = (performance.now() - startedMs) / 1000;
     return `seed ${seed}, ${killing.summary()}: 0 lost, 0 double; ${seconds.toFixed(1)} s`;
+  } catch (cause) {
+    const again = `node test/crash/run.ts --level process --kills ${2 * kills} --seed ${seed}`;
+    throw new Error(`${on}: ${(cause as Error).message}\nreplay: ${again}`, { cause });
   } finally {
     await hub.stop();
     await workshop.close();

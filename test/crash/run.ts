@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
 import { bronzeLevel, runLevel, runSeeds } from './levels.ts';
 import { killProcesses } from './process-kills.ts';
+import { killAtEveryPoint } from './reference-history.ts';
 
 /**
  * The long crash test: `npm run test:crash -- --seeds 10000 --kills 200`. Seeds are scenarios in memory, of bronze
  * alone (`--level bronze`) and of whole runs (`--level run`); kills are SIGKILLs of real processes, half of them on
- * Azurite (`--level process`). `--seed` is the first one. Ends non-zero at the first broken invariant.
+ * Azurite (`--level process`). `--level points` kills a run at every point of points.txt in turn. `--seed` is the
+ * first one. Ends non-zero at the first broken invariant, with the line that plays it again.
  */
 const { values } = parseArgs({
   options: {
@@ -28,9 +30,9 @@ try {
   }
   if (wants('process') && kills > 0) {
     const half = { kills: Math.ceil(kills / 2), seed: first };
-    console.log(`folder: ${await killProcesses({ ...half, on: 'folder' })}`);
-    console.log(`azurite: ${await killProcesses({ ...half, on: 'azurite' })}`);
+    for (const on of ['folder', 'azurite'] as const) console.log(`${on}: ${await killProcesses({ ...half, on })}`);
   }
+  if (wants('points')) console.log(`every point in turn: ${await killAtEveryPoint()}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   console.error(error instanceof Error ? error.cause : '');

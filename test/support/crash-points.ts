@@ -5,6 +5,9 @@ import type { ObjectStore } from '../../src/storage/storage.ts';
 /** What happens at a point: nothing more, or the process ends there. It may take its time: then others go on. */
 export type PointAction = (point: string, count: number) => 'kill' | undefined | Promise<'kill' | undefined>;
 
+/** No run here passes so many: one that does goes round in a circle. */
+const POINTS_MAX = 6_000;
+
 /**
  * The crash points of one run, named by its effects: `bronze: after put-if-absent of log entry of bronze/calls`.
  * Before every call to the lake or a hub and after it there is one, so a new effect has its points without a word in
@@ -42,6 +45,7 @@ export class CrashPoints {
   async pass(place: string): Promise<void> {
     this.#end.signal.throwIfAborted();
     const point = `${this.stage}: ${place}`;
+    if (this.passed.length >= POINTS_MAX) throw new Error(`a run without end: it is still at "${point}"`);
     this.passed.push(point);
     const action = this.#action(point, this.passed.length);
     // At once where it can be: nothing else of the process comes in between.

@@ -140,12 +140,13 @@ describe('loss', () => {
 
   test('is fatal to its partition by the policy fail, and to no other', async () => {
     source.expireBefore(0, 4);
+    source.send(1, ...bodies(3, 30));
     const outcome = await run();
     expect(outcome.outcome).toBe('failed');
     expect(outcome.errors.map(({ code, exitCode }) => [code, exitCode])).toEqual([['events_lost', 3]]);
     expect(outcome.errors[0]?.message).toContain('events 2 to 3 are lost');
     expect(outcome.partitions.map((each) => each.outcome)).toEqual(['failed', 'complete']);
-    expect(await numbersOf()).toEqual([...numbers(0, 0, 1), ...numbers(1, 0, 2)]);
+    expect(await numbersOf()).toEqual([...numbers(0, 0, 1), ...numbers(1, 0, 32)]);
   });
 
   test('is recorded by the policy record, once, and the run goes on', async () => {

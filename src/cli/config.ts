@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { MiB } from '../base/limits.ts';
 import type { Setting } from '../base/options.ts';
 import { readConfiguration, unknownSettings, type Configuration } from './configuration.ts';
 import { SETTINGS } from './settings.ts';
@@ -41,9 +42,11 @@ function shown(setting: Setting, value: string | undefined): string | null {
 function effective(name: string, configuration: Configuration): string | undefined {
   const { scratch } = configuration;
   const values: Readonly<Record<string, string>> = {
-    SLUICE_MEMORY: `${configuration.memoryBytesMax}B`,
+    SLUICE_MEMORY: mebibytes(configuration.memoryBytesMax),
     SLUICE_THREADS: String(configuration.threads),
-    SLUICE_SCRATCH: `${scratch.folder}:${scratch.bytesMax}B`,
+    SLUICE_SCRATCH: `${scratch.folder}:${mebibytes(scratch.bytesMax)}`,
   };
   return values[name];
 }
+
+const mebibytes = (bytes: number): string => `${Math.floor(bytes / MiB)}MiB`;

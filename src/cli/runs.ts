@@ -21,6 +21,9 @@ const OF_THE_RUN = [
   'error',
 ] as const;
 
+/** The first columns of the table are text, the others numbers. */
+const TEXT_COLUMNS = 3;
+
 type RunRow = Readonly<Record<string, string | number | null>>;
 
 /** One run with its partitions; the names are those of the runs table. */
@@ -75,12 +78,18 @@ function asJson(found: readonly Run[]): string {
 function asTable(found: readonly Run[]): string {
   if (found.length === 0) return 'no run yet\n';
   const head = ['run', 'started', 'outcome', 'exit', 'rows', 'gap rows', 'lag after', 'seconds'];
-  const table = new Table({ head, style: { head: [], border: [], compact: true } });
+  const colAligns = head.map((_, column) => (column < TEXT_COLUMNS ? 'left' : 'right'));
+  const table = new Table({ head, colAligns, style: { head: [], border: [], compact: true } });
   for (const { facts, partitions } of found) {
     const sum = (name: string): number => partitions.reduce((total, row) => total + Number(row[name]), 0);
     const { run_id: id, started_at: started, run_outcome: outcome, exit_code: exitCode } = facts;
-    const counts = [sum('rows'), sum('gap_rows'), sum('lag_after'), Number(facts['run_seconds']).toFixed(2)];
-    table.push([id, started, outcome, exitCode, ...counts].map((value) => String(value ?? '')));
+    const counts = [
+      ...['rows', 'gap_rows', 'lag_after'].map((name) => sum(name).toLocaleString('en-US')),
+      Number(facts['run_seconds']).toFixed(2),
+    ];
+    table.push(
+      [id, String(started).replace(/\.\d+Z$/, 'Z'), outcome, exitCode, ...counts].map((value) => String(value ?? '')),
+    );
   }
   return `${table.toString()}\n`;
 }

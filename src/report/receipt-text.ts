@@ -5,10 +5,29 @@ import type { HubReceipt, Receipt } from './report.ts';
 /** Lines for a terminal: the outcome first, then what came in, silver, gold, and what it took. */
 export function receiptAsText(receipt: Receipt): string {
   const { reads, writes, lists, deletes } = receipt.storageCalls;
+  const isShort = receipt.outcome === 'empty' || (receipt.outcome === 'locked' && receipt.hubs.length === 0);
   const sections = [
     `run ${receipt.runId}: ${receipt.outcome}, exit ${receipt.exitCode}, ${formatSeconds(receipt.seconds)}`,
     ...receipt.errors.map((error) => `error ${error.code}: ${error.message}`),
     ...receipt.warnings.map((warning) => `warning: ${warning}`),
+    ...(isShort ? [nothingDone(receipt)] : tablesOf(receipt)),
+    `CPU ${formatSeconds(receipt.cpuSeconds)}, peak memory ${formatSize(receipt.peakRssBytes)} ` +
+      `of ${formatSize(receipt.memoryBytesMax)}, storage calls: ` +
+      `${reads} reads, ${writes} writes, ${lists} lists, ${deletes} deletes; ` +
+      `in Azure about ${formatUsd(receipt.cost.totalUsd)}`,
+  ];
+  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+/** Tables of noughts tell nothing. */
+function nothingDone({ outcome, hubs }: Receipt): string {
+  if (outcome === 'locked') return 'another run works on the lake';
+  const partitions = sumOf(hubs, (hub) => hub.partitions.length);
+  return `nothing new in ${hubs.length} hubs, ${partitions} partitions`;
+}
+
+function tablesOf(receipt: Receipt): string[] {
+  return [
     table(['hub', 'partition', 'first', 'last', 'rows', 'gap rows', 'bytes', 'lag before', 'lag after', 'outcome'], {
       right: [2, 3, 4, 5, 6, 7, 8],
       rows: receipt.hubs.flatMap(partitionRows),
@@ -41,12 +60,7 @@ export function receiptAsText(receipt: Receipt): string {
       right: [1, 2],
       rows: receipt.steps.map((each) => [each.step, each.seconds.toFixed(2), each.cpuSeconds.toFixed(2)]),
     }),
-    `CPU ${formatSeconds(receipt.cpuSeconds)}, peak memory ${formatSize(receipt.peakRssBytes)} ` +
-      `of ${formatSize(receipt.memoryBytesMax)}, storage calls: ` +
-      `${reads} reads, ${writes} writes, ${lists} lists, ${deletes} deletes; ` +
-      `in Azure about ${formatUsd(receipt.cost.totalUsd)}`,
   ];
-  return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }
 
 function partitionRows(hub: HubReceipt): string[][] {

@@ -136,6 +136,15 @@ test('the estimate is compute by the second and storage by the call, at the pric
   expect(cost.estimate).toBe(true);
 });
 
+test('the text of a run that found nothing new is three lines, and names what it looked at', () => {
+  const text = receiptText(receiptOf({ ...facts, outcome: 'empty', bronze: facts.bronze.map(withoutWarnings) }));
+  const partitions = facts.bronze.reduce((total, hub) => total + hub.partitions.length, 0);
+  expect(text.split('\n').slice(0, -2)).toEqual([
+    'run run-1: empty, exit 0, 10.0 s',
+    `nothing new in ${facts.bronze.length} hubs, ${partitions} partitions`,
+  ]);
+});
+
 test('the text tells ranges, rejections with reasons, unknown fields and warnings', () => {
   const text = receiptText(receiptOf(facts));
   expect(text).toMatch(/^run run-1: complete, exit 0, 10\.0 s\n/);
@@ -210,3 +219,7 @@ test('a run leaves its report and one row a partition; a run without partitions 
     rmSync(folder, { recursive: true });
   }
 });
+
+function withoutWarnings<T extends { readonly warnings: readonly string[] }>(hub: T): T {
+  return { ...hub, warnings: [] };
+}

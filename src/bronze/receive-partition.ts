@@ -159,7 +159,7 @@ async function explain(
 function recreated({ source, dataset }: ReceiveOptions, { plan, next }: PartitionState, hubLast: number): SluiceError {
   const { partitionId, lastSequenceNumber: last } = plan;
   const message =
-    `Hub ${source.hub}, partition ${partitionId}: events ${next} to ${last} waited when the run began, and now the hub ` +
-    `ends at ${hubLast}: it was deleted and created again. Give it a new lake`;
+    `Hub ${source.hub}, partition ${partitionId}: events ${next} to ${last} waited when the run began, and now the ` +
+    `hub ends at ${hubLast}: it was deleted and created again. Give it a new lake`;
   return new SluiceError('hub_recreated', message, { context: { hub: source.hub, dataset, partitionId, next, last } });
 }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEventSink } from '../../src/eventhubs/eventhubs.ts';
 import { openFolder } from '../../src/storage/folder.ts';
@@ -76,20 +77,31 @@ async function send(from: number, to: number): Promise<void> {
   await sink.close();
 }
 
+const PLACES = ['lake/_sluice/lease', 'lake/bronze/ivr_calls/_delta_log'];
+const delays = delaysMs(0, 700);
+
+/** Kills a run some time after it has put another file there; false where it ended before that. */
+async function killedAfterNewFile(place: string, delayMs: number): Promise<boolean> {
+  const names = (): Promise<string[]> => readdir(join(folder, place)).catch(() => []);
+  const before = new Set(await names());
+  const child = ingestOnce();
+  const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
+  while (child.exitCode === null && (await names()).every((name) => before.has(name))) await sleep(5);
+  await Promise.race([sleep(delayMs), exited]);
+  child.kill('SIGKILL');
+  const [, signal] = await exited;
+  return signal === 'SIGKILL';
+}
+
 test('killed with SIGKILL ten times during a drain, and run again: every event is there once', async () => {
   // Half waits at the start, and some come before every run: so that each has something to be killed in.
   const perRun = EVENTS / 2 / KILLS;
   await send(0, EVENTS / 2);
-  const delays = delaysMs(500, 1_900);
   let killed = 0;
   for (let run = 0; run < KILLS; run++) {
     await send(EVENTS / 2 + run * perRun, EVENTS / 2 + (run + 1) * perRun);
-    const child = ingestOnce();
-    const exited = once(child, 'exit');
-    const timer = setTimeout(() => child.kill('SIGKILL'), delays.next().value);
-    const [, signal] = (await exited) as [number | null, string | null];
-    clearTimeout(timer);
-    if (signal === 'SIGKILL') killed++;
+    // In turn: at any time after the run has begun to work, and soon after it has committed something.
+    if (await killedAfterNewFile(PLACES[run % 2] ?? '', delays.next().value)) killed++;
   }
   expect(killed).toBeGreaterThan(KILLS / 2);
   const [before] = await select<{ rows: bigint }>(workshop, store, 'SELECT count(*) AS rows FROM bronze', 'ivr_calls');

@@ -25,7 +25,7 @@ function where(lake: string, more: Readonly<Record<string, string>> = {}) {
   return { folder: home.folder, settings };
 }
 
-test('one hub asked for on a fresh lake: silver and gold have all their tables, empty but those of that hub', async () => {
+test('one hub asked for on a fresh lake: silver and gold have all their tables', async () => {
   const run = await sluice(['ingest-once', '--hub', 'call_legs', '--json'], where('part'));
   expect(run.exitCode).toBe(0);
   expect(JSON.parse(run.stdout)).toMatchObject({ outcome: 'complete', hubs: [{ dataset: 'call_legs' }] });
@@ -33,7 +33,8 @@ test('one hub asked for on a fresh lake: silver and gold have all their tables, 
   const roots = [...tables.map((name) => `silver/${name}`), 'gold/agent_daily', 'gold/queue_daily'];
   expect(roots.filter((root) => commits(path.join(home.folder, 'part'), root) === 0)).toEqual([]);
   const [found] = await query(
-    `SELECT (SELECT count(*) FROM silver.call_legs) > 0 AS legs, (SELECT count(*) FROM silver.ivr_calls)::INTEGER AS calls,
+    `SELECT (SELECT count(*) FROM silver.call_legs) > 0 AS legs,
+       (SELECT count(*) FROM silver.ivr_calls)::INTEGER AS calls,
        (SELECT count(*) FROM gold.agent_daily) > 0 AS agents`,
     where('part'),
   );

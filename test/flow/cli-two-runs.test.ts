@@ -62,10 +62,18 @@ test('after SIGKILL the next run on the same host goes on at once', async () => 
   expect(await busy.expectOnce('killed')).toEqual([]);
 });
 
-test('a holder of another host that gives no sign of life is waited for one lease, whatever its clock says', async () => {
+test('a holder of another host that is silent is waited for one lease, whatever its clock says', async () => {
   const holder = {
-    ...{ runId: 'gone', command: 'ingest-once', host: 'elsewhere', machine: 'another', pid: 1, processStart: '1' },
-    ...{ durationMs: 3000, renewals: 7, renewedAt: '2099-01-01T00:00:00.000Z', released: false },
+    runId: 'gone',
+    command: 'ingest-once',
+    host: 'elsewhere',
+    machine: 'another',
+    pid: 1,
+    processStart: '1',
+    durationMs: 3000,
+    renewals: 7,
+    renewedAt: '2099-01-01T00:00:00.000Z',
+    released: false,
   };
   mkdirSync(path.join(inFolder('elsewhere'), '_sluice/lease'), { recursive: true });
   writeFileSync(path.join(inFolder('elsewhere'), '_sluice/lease/41.json'), JSON.stringify(holder));

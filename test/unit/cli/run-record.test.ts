@@ -12,8 +12,15 @@ const facts = { command: 'ingest-once', to: 'gold', timeZone: 'UTC', memoryBytes
 function failing(code: ErrorCode, locked: boolean) {
   const record = new RunRecord(0, false);
   const hub: BronzeOutcome = {
-    ...{ dataset: 'calls', hub: 'calls', partitions: [], outcome: 'failed', warnings: [] },
-    ...{ errors: [new SluiceError(code, 'no answer')], files: 0, bytesWritten: 0, commits: 0 },
+    dataset: 'calls',
+    hub: 'calls',
+    partitions: [],
+    outcome: 'failed',
+    warnings: [],
+    errors: [new SluiceError(code, 'no answer')],
+    files: 0,
+    bytesWritten: 0,
+    commits: 0,
     stepSeconds: { plan: 0, receive: 0, write: 0, commit: 0, checkpoint: 0 },
   };
   record.bronze = [hub];

@@ -3,7 +3,7 @@ import { gapsTable } from '../../schemas/gaps-table.ts';
 import { assert } from '../base/assert.ts';
 import { isAbort } from '../base/errors.ts';
 import { commit, ensureTable, writeFiles } from '../delta/delta.ts';
-import type { Change, Conflict, DataFile, Snapshot } from '../delta/delta.ts';
+import type { Change, Conflict, DataFile, Snapshot, TransactionStep } from '../delta/delta.ts';
 import { defineColumnSource, sqlFile } from '../duckdb/duckdb.ts';
 import type { Database, HeldRows } from '../duckdb/duckdb.ts';
 import type { EventBatch, PartitionCheckpoint } from '../eventhubs/eventhubs.ts';
@@ -11,7 +11,7 @@ import { ARRIVED_COLUMNS, bronzeRows } from './bronze-rows.ts';
 import type { BronzeOptions, Gap } from './bronze.ts';
 import type { Outlook } from './look-ahead.ts';
 import type { PartitionState } from './partition-state.ts';
-import { gapTransactionName, transactionName } from './plan.ts';
+import { gapTransactionName, lossTransactionName, transactionName } from './plan.ts';
 import type { StepClock } from './step-clock.ts';
 
 const FLUSHED_EVENTS = sqlFile(new URL('flushed-events.sql', import.meta.url));
@@ -35,6 +35,8 @@ export class Committer {
   private table: Snapshot | undefined;
   private gaps: Snapshot | undefined;
   private readonly checkpoints: Map<string, number>;
+  /** Ends of the losses that this run has claimed, by partition. */
+  private readonly claims = new Map<string, number>();
   private opened: Promise<{ database: Database; rows: HeldRows }> | undefined;
 
   constructor(options: BronzeOptions, outlook: Outlook, steps: StepClock) {
@@ -51,6 +53,7 @@ export class Committer {
     this.outlook = outlook;
     this.table = outlook.table;
     this.gaps = outlook.gaps;
+    this.claims.clear();
   }
 
   /**
@@ -76,11 +79,10 @@ export class Committer {
       operation: 'WRITE',
       add: files,
       fence,
-      transactions: moved.map(({ state, next }) => ({
-        appId: this.name(transactionName, state),
-        expected: state.committed,
-        next,
-      })),
+      transactions: moved.flatMap(({ state, next }) => [
+        { appId: this.name(transactionName, state), expected: state.committed, next },
+        this.lossSeen(state),
+      ]),
     };
     const base = this.table;
     const result = await this.steps.time('commit', () => commit(table, base, change, this.context(), signal));
@@ -94,11 +96,17 @@ export class Committer {
     return undefined;
   }
 
-  /** Writes the gap to the gaps table. All before it must be committed: so a crash after this leaves no doubt. */
+  /**
+   * Writes the gap to the gaps table. All before it must be committed: so a crash after this leaves no doubt. The
+   * loss is claimed in the bronze table first: another run, which read these events while they were there, can then
+   * no longer commit them, and nothing is both a row and lost.
+   */
   async recordGap(state: PartitionState, gap: Gap, signal: AbortSignal): Promise<Conflict | undefined> {
     const { gaps: location, dataset, runId, clock, scratch, fence } = this.options;
     assert(gap.firstSequenceNumber === state.next, 'a gap begins at the next number wanted');
     this.gaps ??= await ensureTable(location, gapsTable, { context: this.context() }, signal);
+    const taken = await this.claimLoss(state, gap.lastSequenceNumber + 1, signal);
+    if (taken !== undefined) return taken;
     const { database } = await this.open();
     await database.run(GAP_ROWS, {
       dataset,
@@ -171,6 +179,26 @@ export class Committer {
       return { database, rows: await defineColumnSource(database, 'arrived_events', ARRIVED_COLUMNS) };
     })();
     return this.opened;
+  }
+
+  private async claimLoss(state: PartitionState, next: number, signal: AbortSignal): Promise<Conflict | undefined> {
+    const { table, fence } = this.options;
+    this.table ??= await ensureTable(table, bronzeTable, { context: this.context() }, signal);
+    const here = { appId: this.name(transactionName, state), expected: state.committed };
+    const change: Change = { operation: 'WRITE', fence, transactions: [here, { ...this.lossSeen(state), next }] };
+    const result = await commit(table, this.table, change, this.context(), signal);
+    this.table = result.snapshot;
+    if (result.kind === 'conflicted') return result.reason;
+    this.commits++;
+    this.claims.set(state.plan.partitionId, next);
+    return undefined;
+  }
+
+  /** The loss of the partition that was claimed when this run planned, or by this run since. */
+  private lossSeen(state: PartitionState): TransactionStep {
+    const appId = this.name(lossTransactionName, state);
+    const expected = this.claims.get(state.plan.partitionId) ?? this.outlook.table?.transactions.get(appId);
+    return { appId, expected };
   }
 
   private name(form: typeof transactionName, state: PartitionState): string {

@@ -23,6 +23,11 @@ export function transactionName(dataset: string, createdAtMs: number, partitionI
   return `sluice/bronze/${dataset}/${createdAtMs}/${partitionId}`;
 }
 
+/** appId in the bronze table: its version is the end of a loss that a run saw and was about to record. */
+export function lossTransactionName(dataset: string, createdAtMs: number, partitionId: string): string {
+  return `sluice/lost/${dataset}/${createdAtMs}/${partitionId}`;
+}
+
 /** appId in the gaps table: all lost numbers below its version are recorded. */
 export function gapTransactionName(dataset: string, createdAtMs: number, partitionId: string): string {
   return `sluice/gaps/${dataset}/${createdAtMs}/${partitionId}`;

@@ -97,7 +97,9 @@ function actionsOf(snapshot: Snapshot, change: Change, txnId: string, context: C
   if (change.configuration !== undefined) {
     actions.push({ metaData: { ...snapshot.metadata, configuration: change.configuration } });
   }
-  for (const { appId, next } of transactions) actions.push({ txn: { appId, version: next, lastUpdated: nowMs } });
+  for (const { appId, next } of transactions) {
+    if (next !== undefined) actions.push({ txn: { appId, version: next, lastUpdated: nowMs } });
+  }
   if (change.fence !== undefined) actions.push({ txn: { appId: FENCE, version: change.fence, lastUpdated: nowMs } });
   for (const file of remove) actions.push({ remove: removeOf(file, dataChange, nowMs) });
   for (const file of add) actions.push({ add: addOf(file, dataChange) });

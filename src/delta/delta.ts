@@ -58,7 +58,8 @@ export interface TransactionStep {
   readonly appId: string;
   /** Version the snapshot must have, undefined: none yet. */
   readonly expected: number | undefined;
-  readonly next: number;
+  /** Left out: the version is compared, and stays as it is. */
+  readonly next?: number;
 }
 
 export interface Change {

@@ -1,8 +1,10 @@
 import type { Pipeline } from '../../schemas/contract.ts';
+import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { present } from '../base/assert.ts';
 import { isAbort } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { ingestBronze } from '../bronze/bronze.ts';
+import { ensureTable } from '../delta/delta.ts';
 import { buildGold } from '../gold/gold.ts';
 import { goldDayCharts } from '../report/report.ts';
 import { buildSilver, ensureDimension, ensureSilver } from '../silver/silver.ts';
@@ -35,7 +37,12 @@ const memory = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB } as const;
 export async function ensureLayers(run: RunContext): Promise<void> {
   const { lake, pipeline } = run;
   const { soft, work } = run.held.stops;
-  if (run.to === 'bronze' || soft.aborted) return;
+  if (soft.aborted) return;
+  const asked = new Set(run.hubs.map(({ dataset }) => dataset.name));
+  for (const { name } of pipeline.datasets.filter((dataset) => !asked.has(dataset.name))) {
+    await ensureTable(lake.table(`bronze/${name}`), bronzeTable, { context: lake }, work);
+  }
+  if (run.to === 'bronze') return;
   for (const dataset of pipeline.datasets) await ensureSilver(silverOptions(run, dataset), work);
   for (const contract of pipeline.dimensions) {
     const { clock, runId } = lake;

@@ -40,7 +40,7 @@ function group(from: number, values: readonly (Buffer | string | null)[]): Colum
   };
 }
 
-test('groups of more rows than a chunk come out in order, nulls in their places, as often as they are read', async () => {
+test('groups of more rows than a chunk come out in order, with their nulls, as often as they are read', async () => {
   const values = Array.from({ length: 5_000 }, (_, i) => (i % 7 === 0 ? null : `text ü ${i}`));
   const id = rows.hold([group(0, values), group(5_000, []), group(5_000, values.slice(0, 100))]);
   const sql = 'SELECT n, text, small, moment FROM arrived(CAST($id AS BIGINT))';

@@ -23,8 +23,12 @@ export async function startBenchHub(partitions: number): Promise<BenchHub> {
   const child = fork(new URL('hub-process.ts', import.meta.url), [folder, hub, String(partitions)]);
   const ask = <T>(question?: string): Promise<T> =>
     new Promise((resolve, reject) => {
-      child.once('message', (answer) => resolve(answer as T));
-      child.once('exit', (code) => reject(new Error(`the hub ended with ${code}`)));
+      const ended = (code: number | null): void => reject(new Error(`the hub ended with ${code}`));
+      child.once('exit', ended);
+      child.once('message', (answer) => {
+        child.off('exit', ended);
+        resolve(answer as T);
+      });
       if (question !== undefined) child.send(question);
     });
   const { connectionString } = await ask<{ connectionString: string }>();

@@ -87,7 +87,7 @@ async function verify(lake: string, events: number, bodyBytes: number): Promise<
       `SELECT count(*) AS rows, count(DISTINCT (partition_id, sequence_number)) AS distinct_rows,
               sum(strlen(body))::BIGINT AS bytes
        FROM read_parquet($files, hive_partitioning = false)`,
-      { files: join(lake, 'bronze/call_legs/**/*.parquet') },
+      { files: join(lake, 'bronze/call_legs/ingestion_date=*/*.parquet') },
     );
     const wanted = [BigInt(events), BigInt(events), BigInt(bodyBytes)];
     const got = [found?.rows, found?.distinct_rows, found?.bytes];

@@ -28,7 +28,7 @@ export interface RunContext {
 }
 
 /** Bytes of events in memory, over all hubs: each costs three more around it, and more makes no drain faster. */
-const memory = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB } as const;
+const memory = { shareOfEvents: 0.2, eventBytesMax: 12 * MiB } as const;
 
 /**
  * Every table of the layers, also of hubs that are not asked: an empty table is a table. Before the first event, so

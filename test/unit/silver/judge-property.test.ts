@@ -85,6 +85,8 @@ const hostileTimestamp = fc
 const change: fc.Arbitrary<(members: Members) => Members> = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.nat(), hostileValue).map(([at, value]) => replaced(at, value)) },
   { weight: 3, arbitrary: fc.tuple(fc.nat(), hostileTimestamp).map(([at, value]) => replaced(at, value)) },
+  // Good times in the wrong order: two hostile ones that are both good and so placed are rare.
+  fc.constant((members: Members) => members.map(endedBefore)),
   fc.nat().map((at) => (members: Members) => members.filter((_, index) => index !== at % members.length)),
   fc
     .nat()
@@ -140,10 +142,9 @@ test('whatever the body, the verdict, the reason and the values are those of the
     { numRuns: 6000 },
   );
   // Each of them was met many times, or the generator proves little.
-  for (const kind of ['accepted', 'missing', 'not_json', 'range', 'type']) {
+  for (const kind of ['accepted', 'missing', 'not_json', 'range', 'type', 'ends_before_start']) {
     expect(verdicts.get(kind)).toBeGreaterThan(50);
   }
-  expect(verdicts.get('ends_before_start')).toBeGreaterThan(0);
 });
 
 test('whatever the bytes, the judge gives a verdict', () => {
@@ -168,6 +169,10 @@ function plain(dataset: Dataset): Members {
 
 function replaced(at: number, value: string): (members: Members) => Members {
   return (members) => members.map(([name, before], index) => [name, index === at % members.length ? value : before]);
+}
+
+function endedBefore([name, value]: readonly [string, string]): readonly [string, string] {
+  return [name, name === '"ended_at"' ? '"2026-01-05T14:02:03.499999Z"' : value];
 }
 
 /** The same name, written with an escape. */

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
+import { byteColumnOf } from '../src/base/byte-column.ts';
 import { legBody, randomNumbers } from './bodies.ts';
 
 // Writes the same bronze rows with one of two writers and tells what that cost.
@@ -29,11 +30,9 @@ async function writeWithDuckDB(): Promise<void> {
     { name: 'enqueued_at', kind: 'timestamp' },
     { name: 'body', kind: 'text' },
   ]);
-  const ends = new Uint32Array(rows);
-  bodies.reduce((end, body, index) => (ends[index] = end + body.length), 0);
   const sequenceNumbers = BigInt64Array.from(bodies.keys(), BigInt);
   const enqueuedAtUs = sequenceNumbers.map((number) => (BigInt(enqueuedAtMs) + number) * 1000n);
-  const columns = [sequenceNumbers, enqueuedAtUs, { bytes: Buffer.concat(bodies), ends }];
+  const columns = [sequenceNumbers, enqueuedAtUs, byteColumnOf(bodies)];
   const held = source.hold([{ count: rows, columns }]);
   await database.run(
     'COPY (FROM bench_rows(CAST($held AS BIGINT))) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)',

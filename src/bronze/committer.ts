@@ -1,5 +1,6 @@
 import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { gapsTable } from '../../schemas/gaps-table.ts';
+import { LENGTH_BYTES, valueAt } from '../base/byte-column.ts';
 import { assert } from '../base/assert.ts';
 import { isAbort } from '../base/errors.ts';
 import { commit, ensureTable, writeFiles } from '../delta/delta.ts';
@@ -216,9 +217,8 @@ function countRows(batch: EventBatch, targets: readonly Target[]): void {
   assert(state !== undefined, `partition ${batch.partitionId} is one of the hub`);
   const last = batch.count - 1;
   state.rows += batch.count;
-  state.bytes += batch.bodies.ends[last] as number;
-  const { bytes, ends } = batch.offsets;
-  state.lastOffset = Buffer.from(bytes.subarray(last === 0 ? 0 : ends[last - 1], ends[last])).toString('utf8');
+  state.bytes += (batch.bodies.ends[last] as number) - batch.count * LENGTH_BYTES;
+  state.lastOffset = Buffer.from(valueAt(batch.offsets, last) ?? []).toString('utf8');
   state.lastEnqueuedAtMs = Number((batch.enqueuedAtUs[last] as bigint) / 1000n);
 }
 

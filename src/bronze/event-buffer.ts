@@ -1,4 +1,6 @@
-import type { ByteColumn, EventBatch } from '../eventhubs/eventhubs.ts';
+import { entryStart } from '../base/byte-column.ts';
+import type { ByteColumn } from '../base/byte-column.ts';
+import type { EventBatch } from '../eventhubs/eventhubs.ts';
 
 /** Events of all partitions of a hub, up to a number of bytes. */
 export class EventBuffer {
@@ -53,7 +55,7 @@ export function sliceBatch(batch: EventBatch, from: number, to: number): EventBa
 }
 
 function sliceColumn({ bytes, ends, nulls }: ByteColumn, from: number, to: number): ByteColumn {
-  const start = from === 0 ? 0 : (ends[from - 1] as number);
+  const start = entryStart(ends, from);
   const column = { bytes: bytes.subarray(start), ends: ends.slice(from, to).map((end) => end - start) };
   return nulls === undefined ? column : { ...column, nulls: nulls.subarray(from, to) };
 }

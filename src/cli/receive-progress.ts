@@ -1,3 +1,4 @@
+import { LENGTH_BYTES } from '../base/byte-column.ts';
 import type { EventSource } from '../eventhubs/eventhubs.ts';
 import { progressBar } from './progress.ts';
 
@@ -19,7 +20,8 @@ export function receiveProgress(): ReceiveProgress {
       partitionProperties: (id, signal) => source.partitionProperties(id, signal),
       async *receive(request, signal) {
         for await (const batch of source.receive(request, signal)) {
-          bar.add(batch.count, batch.bodies.ends[batch.count - 1] ?? 0);
+          const bytes = (batch.bodies.ends[batch.count - 1] ?? 0) - batch.count * LENGTH_BYTES;
+          bar.add(batch.count, bytes);
           yield batch;
         }
       },

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { createRequire } from 'node:module';
 import type { DuckDBType } from '@duckdb/node-api';
-import { areUtf8 } from '../base/utf8.ts';
-import type { ColumnKind, ColumnRows, Database, HeldRows, SourceColumn, TextColumn } from './duckdb.ts';
+import { areUtf8, valueAt } from '../base/byte-column.ts';
+import type { ByteColumn } from '../base/byte-column.ts';
+import type { ColumnKind, ColumnRows, Database, HeldRows, SourceColumn } from './duckdb.ts';
 
 /** The driver's own layer, for the few calls that the library above it has no name for. */
 interface Bindings {
@@ -115,18 +116,15 @@ function fill(bindings: Bindings, scan: Scan, chunk: unknown): void {
   scan.row += count;
 }
 
-function fillTexts(bindings: Bindings, vector: unknown, column: TextColumn, first: number, count: number): void {
-  const { bytes, ends, nulls } = column;
-  let start = first === 0 ? 0 : (ends[first - 1] as number);
-  const sound = areUtf8(bytes, ends, first, count);
+function fillTexts(bindings: Bindings, vector: unknown, column: ByteColumn, first: number, count: number): void {
+  const { nulls } = column;
+  const sound = areUtf8(column, first, count);
   const valid = nulls === undefined ? undefined : validityOf(nulls, first, count);
   for (let i = 0; i < count; i++) {
-    const end = ends[first + i] as number;
-    if (nulls === undefined || nulls[first + i] === 0) {
-      const slice = start === end ? EMPTY : bytes.subarray(start, end);
-      bindings.vector_assign_string_element_len(vector, i, sound ? slice : asText(slice));
-    }
-    start = end;
+    const value = valueAt(column, first + i);
+    if (value === undefined) continue;
+    const bytes = value.length === 0 ? EMPTY : value;
+    bindings.vector_assign_string_element_len(vector, i, sound ? bytes : asText(bytes));
   }
   if (valid === undefined) return;
   bindings.vector_ensure_validity_writable(vector);

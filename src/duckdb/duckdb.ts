@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import type { ByteColumn } from '../base/byte-column.ts';
 import { SluiceError } from '../base/errors.ts';
 import * as sources from './column-source.ts';
 import { interruptRunning, whileRunning } from './running-statements.ts';
@@ -65,17 +66,10 @@ export interface SourceColumn {
   readonly kind: ColumnKind;
 }
 
-/** Value i is `bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i])`, null where `nulls?.[i] === 1`. */
-export interface TextColumn {
-  readonly bytes: Uint8Array;
-  readonly ends: Uint32Array;
-  readonly nulls?: Uint8Array;
-}
-
 /** `count` rows; the arrays may be longer. Timestamps are microseconds since 1970-01-01T00:00:00Z. */
 export interface ColumnRows {
   readonly count: number;
-  readonly columns: readonly (BigInt64Array | Int32Array | TextColumn)[];
+  readonly columns: readonly (BigInt64Array | Int32Array | ByteColumn)[];
 }
 
 /** Rows in memory of this process that SQL reads as `name(id)`, as often as it likes, in their order. */

@@ -1,5 +1,7 @@
 import { assert } from '../base/assert.ts';
-import type { ByteColumn, EventBatch } from './eventhubs.ts';
+import { entryStart, LENGTH_BYTES, writeLength } from '../base/byte-column.ts';
+import type { ByteColumn } from '../base/byte-column.ts';
+import type { EventBatch } from './eventhubs.ts';
 
 // The columns of numbers are written as pairs of 32-bit words, low word first.
 assert(new Uint8Array(new Uint16Array([1]).buffer)[0] === 1, 'the machine is little endian');
@@ -8,12 +10,14 @@ const WORD = 2 ** 32;
 /** What the arrays of one event take besides its texts: two numbers and four ends. */
 const FIXED_BYTES = 8 + 8 + 4 * 4;
 
-/** A growing column of texts. */
+/** A growing column of texts; a value is written in parts, and then ended. */
 export class ByteColumnBuilder {
   private bytes: Uint8Array;
   private readonly ends: Uint32Array;
   private nulls: Uint8Array | undefined;
-  private used = 0;
+  /** Where the entry of the value that is being built begins: its length comes last. */
+  private begun = 0;
+  private used = LENGTH_BYTES;
 
   constructor(eventsMax: number, bytesExpected: number) {
     this.bytes = Buffer.allocUnsafeSlow(Math.max(16, bytesExpected));
@@ -32,18 +36,21 @@ export class ByteColumnBuilder {
 
   /** Ends value `row`. */
   end(row: number): void {
-    this.ends[row] = this.used;
+    if (this.used > this.bytes.length) this.grow(this.used);
+    writeLength(this.bytes, this.begun, this.used - this.begun - LENGTH_BYTES);
+    this.endEntry(row, this.used);
   }
 
-  /** Takes back what was written of value `row`. */
+  /** Takes back what was written of value `row`, ended or not. */
   restart(row: number): void {
-    this.used = row === 0 ? 0 : (this.ends[row - 1] as number);
+    this.begun = entryStart(this.ends, row);
+    this.used = this.begun + LENGTH_BYTES;
   }
 
   endNull(row: number): void {
     this.nulls ??= new Uint8Array(this.ends.length);
     this.nulls[row] = 1;
-    this.end(row);
+    this.endEntry(row, this.begun);
   }
 
   column(): ByteColumn {
@@ -51,17 +58,24 @@ export class ByteColumnBuilder {
     return nulls === undefined ? { bytes, ends } : { bytes, ends, nulls };
   }
 
+  /** Of the values that are ended, with their lengths. */
   get usedBytes(): number {
-    return this.used;
+    return this.begun;
   }
 
   get heldBytes(): number {
     return this.bytes.length + (this.nulls?.length ?? 0);
   }
 
+  private endEntry(row: number, end: number): void {
+    this.ends[row] = end;
+    this.begun = end;
+    this.used = end + LENGTH_BYTES;
+  }
+
   private grow(wanted: number): void {
     const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.bytes.length * 2));
-    larger.set(this.bytes.subarray(0, this.used));
+    larger.set(this.bytes.subarray(0, Math.min(this.used, this.bytes.length)));
     this.bytes = larger;
   }
 }
@@ -86,8 +100,8 @@ export class EventColumns {
     this.sequenceWords = new Uint32Array(this.sequenceNumbers.buffer);
     this.enqueuedWords = new Uint32Array(this.enqueuedAtUs.buffer);
     this.bodies = new ByteColumnBuilder(eventsMax, bodyBytesExpected);
-    this.offsets = new ByteColumnBuilder(eventsMax, eventsMax * 12);
-    this.partitionKeys = new ByteColumnBuilder(eventsMax, eventsMax * 16);
+    this.offsets = new ByteColumnBuilder(eventsMax, eventsMax * (12 + LENGTH_BYTES));
+    this.partitionKeys = new ByteColumnBuilder(eventsMax, eventsMax * (16 + LENGTH_BYTES));
     this.properties = new ByteColumnBuilder(eventsMax, 0);
   }
 

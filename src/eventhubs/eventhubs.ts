@@ -1,3 +1,4 @@
+import type { ByteColumn } from '../base/byte-column.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { CheckpointObjects, CheckpointScope } from './checkpoints.ts';
 import { parseConnection } from './connection.ts';
@@ -60,7 +61,7 @@ export interface EventBatch {
   readonly sequenceNumbers: BigInt64Array;
   /** Microseconds since 1970-01-01T00:00:00Z. */
   readonly enqueuedAtUs: BigInt64Array;
-  /** The body of domain section 2: bytes of the data sections, joined; not necessarily UTF-8. */
+  /** The body of domain section 2, never null: bytes of the data sections, joined; not necessarily UTF-8. */
   readonly bodies: ByteColumn;
   /** Opaque text, UTF-8. */
   readonly offsets: ByteColumn;
@@ -69,13 +70,6 @@ export interface EventBatch {
   readonly properties: ByteColumn;
   /** Bytes of memory that the batch holds. */
   readonly heldBytes: number;
-}
-
-/** Value i is `bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i])`, null where `nulls?.[i] === 1`. */
-export interface ByteColumn {
-  readonly bytes: Uint8Array;
-  readonly ends: Uint32Array;
-  readonly nulls?: Uint8Array;
 }
 
 /** Where events are sent to. */

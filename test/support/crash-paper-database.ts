@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { valueAt } from '../../src/base/byte-column.ts';
 import type { ColumnRows, Database, Parameters } from '../../src/duckdb/duckdb.ts';
 import { sqlFile } from '../../src/duckdb/duckdb.ts';
 import { duckdbType } from '../../src/delta/table-schema.ts';
@@ -98,8 +99,7 @@ function valueOf({ columns }: ColumnRows, column: number, row: number): unknown 
   const values = columns[column];
   if (values === undefined || !('bytes' in values)) return values?.[row];
   if (values.nulls?.[row] === 1) return null;
-  const bytes = values.bytes.subarray(row === 0 ? 0 : values.ends[row - 1], values.ends[row]);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  return Buffer.from(valueAt(values, row) ?? []).toString('utf8');
 }
 
 let definitionsMade: WeakMap<object, FunctionDefinition> | undefined;

@@ -1,6 +1,6 @@
+import { byteColumnOf } from '../../src/base/byte-column.ts';
 import { SluiceError } from '../../src/base/errors.ts';
 import type {
-  ByteColumn,
   EventBatch,
   EventSource,
   HubProperties,
@@ -113,20 +113,10 @@ function batchOf(partition: SimulatedPartition, partitionId: string, numbers: re
     count: numbers.length,
     sequenceNumbers: BigInt64Array.from(numbers, BigInt),
     enqueuedAtUs: BigInt64Array.from(numbers, (n) => BigInt(TIME_MS + n) * 1000n),
-    bodies: columnOf(bodies),
-    offsets: columnOf(numbers.map((n) => Buffer.from(String(n * 10)))),
-    partitionKeys: columnOf(numbers.map((n) => (n % 2 === 0 ? Buffer.from(`key-${n}`) : undefined))),
-    properties: columnOf(numbers.map((n) => (n % 3 === 0 ? Buffer.from(`{"n":${n}}`) : undefined))),
+    bodies: byteColumnOf(bodies),
+    offsets: byteColumnOf(numbers.map((n) => Buffer.from(String(n * 10)))),
+    partitionKeys: byteColumnOf(numbers.map((n) => (n % 2 === 0 ? Buffer.from(`key-${n}`) : undefined))),
+    properties: byteColumnOf(numbers.map((n) => (n % 3 === 0 ? Buffer.from(`{"n":${n}}`) : undefined))),
     heldBytes: 100 * numbers.length,
-  };
-}
-
-function columnOf(values: readonly (Buffer | undefined)[]): ByteColumn {
-  let used = 0;
-  const ends = Uint32Array.from(values, (value) => (used += value?.length ?? 0));
-  return {
-    bytes: Buffer.concat(values.filter((value) => value !== undefined)),
-    ends,
-    nulls: Uint8Array.from(values, (value) => (value === undefined ? 1 : 0)),
   };
 }

@@ -1,7 +1,9 @@
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { byteColumnOf } from '../../../src/base/byte-column.ts';
+import type { ByteColumn } from '../../../src/base/byte-column.ts';
 import { defineColumnSource, openDatabase } from '../../../src/duckdb/duckdb.ts';
-import type { ColumnRows, Database, HeldRows, TextColumn } from '../../../src/duckdb/duckdb.ts';
+import type { ColumnRows, Database, HeldRows } from '../../../src/duckdb/duckdb.ts';
 
 let database: Database;
 let rows: HeldRows;
@@ -17,14 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-function texts(values: readonly (Buffer | string | null)[]): TextColumn {
-  const bytes = values.map((value) => Buffer.from(value ?? ''));
-  let used = 0;
-  return {
-    bytes: Buffer.concat(bytes),
-    ends: Uint32Array.from(bytes, ({ length }) => (used += length)),
-    nulls: Uint8Array.from(values, (value) => (value === null ? 1 : 0)),
-  };
+function texts(values: readonly (Buffer | string | null)[]): ByteColumn {
+  return byteColumnOf(values.map((value) => (value === null ? undefined : Buffer.from(value))));
 }
 
 function group(from: number, values: readonly (Buffer | string | null)[]): ColumnRows {

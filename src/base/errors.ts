@@ -20,7 +20,11 @@ export const ERROR_CODES = {
   hub_not_found: means(2, false, 'The namespace has no hub of this name; check `SLUICE_HUBS`.'),
   consumer_group_not_found: means(2, false, 'The hub has no such consumer group; create it or set another.'),
   time_zone_mismatch: means(2, false, 'The tables were built for another business time zone; run `rebuild`.'),
-  contract_changed: means(2, false, 'The tables were built by another version of the contract; run `rebuild`.'),
+  contract_changed: means(
+    2,
+    false,
+    'The contract differs from that of the tables by more than new optional fields; run `rebuild`.',
+  ),
   port_in_use: means(2, false, 'Another process listens on the port; give another one or 0.'),
   events_lost: means(3, false, 'Events expired before they were read and the policy is `fail`.'),
   hub_recreated: means(3, false, 'The hub was deleted and created again: give it a new lake.'),

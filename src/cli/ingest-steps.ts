@@ -43,7 +43,7 @@ export async function ensureLayers(run: RunContext): Promise<void> {
     await ensureTable(lake.table(`bronze/${name}`), bronzeTable, { context: lake }, work);
   }
   if (run.to === 'bronze') return;
-  for (const dataset of pipeline.datasets) await ensureSilver(silverOptions(run, dataset), work);
+  for (const dataset of pipeline.datasets) await ensureSilver({ ...tools(run), ...silverOptions(run, dataset) }, work);
   for (const contract of pipeline.dimensions) {
     const { clock, runId } = lake;
     await ensureDimension({ clock, runId, contract, table: lake.table(`silver/${contract.name}`) }, work);

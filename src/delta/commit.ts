@@ -7,9 +7,10 @@ import { putOnce } from '../storage/storage.ts';
 import { FENCE, findConflict } from './conflict.ts';
 import type { Change, CommitContext, CommitResult, DataFile, Snapshot, TableLocation } from './delta.ts';
 import { checkpointIfDue } from './log-checkpoint.ts';
-import { encodeEntry, type Action, type AddAction, type RemoveAction } from './log-entry.ts';
+import { encodeEntry, type Action, type AddAction, type MetadataAction, type RemoveAction } from './log-entry.ts';
 import { entryPath } from './log-path.ts';
 import { advance } from './snapshot.ts';
+import { withColumns } from './table-schema.ts';
 import { applyActions, checkWritable, snapshotOf, stateOf, type TableState } from './table-state.ts';
 
 /** See the door. */
@@ -82,6 +83,9 @@ function checkChange(location: TableLocation, base: Snapshot, change: Change): v
   const appIds = transactions.map(({ appId }) => appId);
   assert(new Set(appIds).size === appIds.length, `one txn an appId in a commit to ${location.root}`);
   assert(!appIds.includes(FENCE), `the fence of ${location.root} is moved by the commit itself`);
+  const known = new Set(base.contract.columns.map(({ name }) => name));
+  const doubled = (change.addColumns ?? []).filter(({ name }) => known.has(name));
+  assert(doubled.length === 0, `${location.root} gains only columns that it has not`);
   const appendOnly = base.configuration['delta.appendOnly'] === 'true';
   assert(!(appendOnly && dataChange && remove.length > 0), `${location.root} is append-only, no row of it is removed`);
   for (const { path, partitionValues } of add) {
@@ -94,9 +98,8 @@ function actionsOf(snapshot: Snapshot, change: Change, txnId: string, context: C
   const nowMs = context.clock.nowMs();
   const { add = [], remove = [], transactions = [], dataChange = true } = change;
   const actions: Action[] = [{ commitInfo: commitInfoOf(snapshot, change, txnId, context.runId, nowMs) }];
-  if (change.configuration !== undefined) {
-    actions.push({ metaData: { ...snapshot.metadata, configuration: change.configuration } });
-  }
+  const metaData = changedMetadata(snapshot.metadata, change);
+  if (metaData !== undefined) actions.push({ metaData });
   for (const { appId, next } of transactions) {
     if (next !== undefined) actions.push({ txn: { appId, version: next, lastUpdated: nowMs } });
   }
@@ -106,16 +109,26 @@ function actionsOf(snapshot: Snapshot, change: Change, txnId: string, context: C
   return actions;
 }
 
+function changedMetadata(found: MetadataAction, change: Change): MetadataAction | undefined {
+  const { configuration = found.configuration, addColumns = [] } = change;
+  if (change.configuration === undefined && addColumns.length === 0) return undefined;
+  return { ...found, configuration, schemaString: withColumns(found.schemaString, addColumns) };
+}
+
 function commitInfoOf(snapshot: Snapshot, change: Change, txnId: string, runId: string, nowMs: number) {
   return {
     timestamp: nowMs,
     operation: change.operation,
     operationParameters: { ...change.parameters, runId },
     readVersion: snapshot.version,
-    isBlindAppend: (change.remove ?? []).length === 0 && change.reads === undefined,
+    isBlindAppend: isBlindAppend(change),
     engineInfo: 'sluice',
     txnId,
   };
+}
+
+function isBlindAppend({ remove = [], reads, configuration, addColumns }: Change): boolean {
+  return remove.length === 0 && reads === undefined && configuration === undefined && addColumns === undefined;
 }
 
 function addOf(file: DataFile, dataChange: boolean): AddAction {

@@ -15,11 +15,13 @@ export function findConflict(
   change: Change,
   table: string,
 ): Conflict | undefined {
-  if (winners.some(({ metaData, protocol }) => metaData !== undefined || protocol !== undefined)) {
+  const changesTable = change.configuration !== undefined || change.addColumns !== undefined;
+  if (!changesTable && winners.some(({ metaData, protocol }) => metaData !== undefined || protocol !== undefined)) {
     const message = `another writer changed the columns or properties of ${table} during this run; run again`;
     throw new SluiceError('table_conflict', message, { context: { table, version: snapshot.version } });
   }
   if (change.fence !== undefined && (snapshot.transactions.get(FENCE) ?? 0) > change.fence) return 'fenced';
+  if (changesTable && winners.length > 0) return 'metadata';
   // Equality and not order: a version that moved at all was moved by somebody who did this work, or other work.
   const moved = (change.transactions ?? []).some(
     ({ appId, expected }) => snapshot.transactions.get(appId) !== expected,

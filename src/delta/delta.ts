@@ -1,4 +1,4 @@
-import type { TableContract } from '../../schemas/contract.ts';
+import type { Column, TableContract } from '../../schemas/contract.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Database } from '../duckdb/duckdb.ts';
@@ -73,8 +73,10 @@ export interface Change {
   readonly transactions?: readonly TransactionStep[];
   /** Number of the lease this run holds: the commit is refused where the table has seen a greater one. */
   readonly fence?: number;
-  /** The whole table configuration, where it changes. */
+  /** The whole table configuration, where it changes. A change of the table itself lands beside no other commit. */
   readonly configuration?: Readonly<Record<string, string>>;
+  /** Columns that the table gains, after those it has: rows that are there have null in them. */
+  readonly addColumns?: readonly Column[];
   /** Partition values whose files were read to make this change: another writer's add there is a conflict.
    * Undefined: the change depends on no file but those it removes. 'all': on the whole table. */
   readonly reads?: 'all' | { readonly column: string; readonly values: readonly string[] };
@@ -85,8 +87,8 @@ export type CommitResult =
   | { readonly kind: 'conflicted'; readonly reason: Conflict; readonly snapshot: Snapshot };
 
 /** transaction: an appId's version is not the expected one; files: a file we build on changed; fenced: the table has
- * seen a lease with a greater number. */
-export type Conflict = 'transaction' | 'files' | 'fenced';
+ * seen a lease with a greater number; metadata: the change is one of the table itself, and a commit came before it. */
+export type Conflict = 'transaction' | 'files' | 'fenced' | 'metadata';
 
 /** What a commit needs from the run it belongs to. */
 export interface CommitContext {

@@ -1,10 +1,11 @@
-import type { ColumnType, TableContract } from '../../schemas/contract.ts';
+import type { Column, ColumnType, TableContract } from '../../schemas/contract.ts';
 import { SluiceError } from '../base/errors.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { DataFile, TableLocation } from './delta.ts';
 import { quotedName, quotedPath, quotedText } from './sql-text.ts';
-import { duckdbType } from './table-schema.ts';
+import { columnsCounted } from './statistics.ts';
+import { dataColumns, duckdbType } from './table-schema.ts';
 import { decodedPath } from './table-state.ts';
 
 /** Files fetched at the same time. */
@@ -30,6 +31,7 @@ export async function defineRelation(
 interface LocalFile {
   readonly localFile: string;
   readonly values: DataFile['partitionValues'];
+  readonly statistics: DataFile['statistics'];
 }
 
 async function fetchAll(
@@ -43,6 +45,7 @@ async function fetchAll(
     const fetched = files.slice(start, start + FETCHES_AT_ONCE).map(async (file) => ({
       localFile: await scratch.fetch(location.store, objectPath(location, file), signal),
       values: file.partitionValues,
+      statistics: file.statistics,
     }));
     local.push(...(await Promise.all(fetched)));
   }
@@ -64,6 +67,30 @@ function emptyQuery(contract: TableContract): string {
 }
 
 /**
+ * Files that are older than a column of the table lack it: where no file is known to have it, a relation without rows
+ * stands beside them and gives it. Only there, since a filter on the partition column does not pass through a union.
+ */
+function readQuery(contract: TableContract, files: readonly LocalFile[]): string {
+  const list = files.map(({ localFile }) => quotedText(localFile)).join(', ');
+  const read = `read_parquet([${list}], union_by_name = true, hive_partitioning = false, filename = true)`;
+  const unseen = columnsUnseen(contract, files);
+  if (unseen.length === 0) return read;
+  const empty = unseen.map(({ name, type }) => `CAST(NULL AS ${duckdbType(type)}) AS ${quotedName(name)}`);
+  return `(SELECT * FROM ${read} UNION ALL BY NAME SELECT ${empty.join(', ')} WHERE false)`;
+}
+
+/** Columns that no file's statistics name. */
+function columnsUnseen(contract: TableContract, files: readonly LocalFile[]): Column[] {
+  let unseen = dataColumns(contract);
+  for (const { statistics } of files) {
+    if (unseen.length === 0) return unseen;
+    const seen = columnsCounted(statistics);
+    unseen = unseen.filter(({ name }) => !seen.has(name));
+  }
+  return unseen;
+}
+
+/**
  * A partition value is looked up by the file's name: DuckDB works that out before it reads, so a filter on the
  * partition column leaves files out. Columns are matched by name, and cast: other writers may order and store them
  * otherwise.
@@ -74,9 +101,7 @@ function filesQuery(contract: TableContract, files: readonly LocalFile[]): strin
     const value = partition ? partitionValue(name, type, files) : `CAST(${quotedName(name)} AS ${duckdbType(type)})`;
     return `${value} AS ${quotedName(name)}`;
   });
-  const list = files.map(({ localFile }) => quotedText(localFile)).join(', ');
-  const options = 'union_by_name = true, hive_partitioning = false, filename = true';
-  return `SELECT ${columns.join(', ')} FROM read_parquet([${list}], ${options})`;
+  return `SELECT ${columns.join(', ')} FROM ${readQuery(contract, files)}`;
 }
 
 function partitionValue(name: string, type: ColumnType, files: readonly LocalFile[]): string {

@@ -36,6 +36,17 @@ export function statisticsText(
   return `{"numRecords":${rowCount},${sections.join(',')}}`;
 }
 
+/** Columns whose nulls a file's statistics count: those that stand in it for certain. */
+export function columnsCounted(statistics: string | undefined): ReadonlySet<string> {
+  try {
+    const { nullCount } = JSON.parse(statistics ?? '{}') as { nullCount?: Readonly<Record<string, unknown>> };
+    return new Set(Object.keys(nullCount ?? {}));
+  } catch {
+    // Another writer's: it only means that nothing is known of the file.
+    return new Set();
+  }
+}
+
 /** JSON text of a value that is not greater than any of the column. */
 export function lowerBound(type: ColumnType, value: string | undefined): string | undefined {
   if (value === undefined) return undefined;

@@ -24,8 +24,15 @@ export function duckdbType(type: ColumnType): string {
 
 /** The contract's columns as the log's schema text. Every column is nullable, as readers expect. */
 export function schemaStringOf(contract: TableContract): string {
-  const fields = contract.columns.map(({ name, type }) => ({ name, type, nullable: true, metadata: {} }));
+  const fields = contract.columns.map(fieldOf);
   return JSON.stringify({ type: 'struct', fields });
+}
+
+/** The schema text with these columns at its end; what another writer said of the others stays. */
+export function withColumns(schemaString: string, columns: readonly Column[]): string {
+  if (columns.length === 0) return schemaString;
+  const schema = JSON.parse(schemaString) as { fields: unknown[] };
+  return JSON.stringify({ ...schema, fields: [...schema.fields, ...columns.map(fieldOf)] });
 }
 
 /** The table's columns and partition as the log has them. Throws `table_unsupported`, `table_corrupt`. */
@@ -66,6 +73,8 @@ export function checkContract(actual: TableContract, wanted: TableContract, tabl
     fail(`is partitioned by "${partition}", not by "${wanted.partitionColumns.join(', ')}"`);
   }
 }
+
+const fieldOf = ({ name, type }: Column) => ({ name, type, nullable: true, metadata: {} });
 
 interface SchemaField {
   readonly name: string;

@@ -1,57 +1,88 @@
-import { createHash } from 'node:crypto';
-import type { DatasetContract } from '../../schemas/contract.ts';
+import type { Column } from '../../schemas/contract.ts';
 import { rejectedEventsTable } from '../../schemas/rejected-events.ts';
 import { SluiceError } from '../base/errors.ts';
-import { checkWritable, ensureTable, readSnapshot, type Snapshot, type TableLocation } from '../delta/delta.ts';
+import { checkWritable, commit, ensureTable, readSnapshot, type Change, type Snapshot } from '../delta/delta.ts';
+import { contractHash, driftOf } from './contract-drift.ts';
 import type { SilverOptions } from './silver.ts';
 
 /** Table properties that tell for which business time zone and by which contract the rows were made. */
 const TIME_ZONE = 'sluice.timeZone';
 const CONTRACT_HASH = 'sluice.contractHash';
 
-/** Both tables as they are now, created where they are not there. Nothing is written where the silver one is other. */
+/** Tries to add columns while other writers commit. */
+const ATTEMPTS_MAX = 5;
+
+export type TableOptions = Pick<
+  SilverOptions,
+  'dataset' | 'silver' | 'rejected' | 'timeZone' | 'clock' | 'runId' | 'log' | 'fence'
+>;
+
+/**
+ * Both tables as they are now, created where they are not there; the silver one gains the columns of optional fields
+ * that its contract gained. Nothing is written where it is other. Undefined: the lease was lost.
+ */
 export async function ensureTables(
-  options: Pick<SilverOptions, 'dataset' | 'silver' | 'rejected' | 'timeZone' | 'clock' | 'runId'>,
+  options: TableOptions,
   signal: AbortSignal,
-): Promise<{ silver: Snapshot; rejected: Snapshot }> {
-  const { dataset, timeZone } = options;
-  const context = { clock: options.clock, runId: options.runId };
-  const configuration = { [TIME_ZONE]: timeZone, [CONTRACT_HASH]: contractHash(dataset) };
-  const found = await readSnapshot(options.silver, signal);
-  if (found !== undefined) checkConfiguration(found, configuration, options.silver);
-  const silver = found ?? (await ensureTable(options.silver, dataset.silver, { configuration, context }, signal));
-  // Another run may have been faster, and of another mind.
-  checkConfiguration(silver, configuration, options.silver);
-  checkWritable(options.silver, silver);
+): Promise<{ silver: Snapshot; rejected: Snapshot } | undefined> {
+  const context = { clock: options.clock, runId: options.runId, log: options.log };
+  const silver = await ensureSilverTable(options, signal);
+  if (silver === undefined) return undefined;
   const rejected = await ensureTable(options.rejected, rejectedEventsTable, { context }, signal);
   return { silver, rejected };
 }
 
-/** What decides which columns and rows a silver table has, the SQL of its model aside. */
-function contractHash({ name, fields, key, group, dayColumn, silver }: DatasetContract): string {
-  const { columns, partitionColumns } = silver;
-  const facts = JSON.stringify({ name, fields, key, group, dayColumn, columns, partitionColumns });
-  return createHash('sha256').update(facts).digest('hex').slice(0, 16);
+async function ensureSilverTable(options: TableOptions, signal: AbortSignal): Promise<Snapshot | undefined> {
+  const { dataset, timeZone, clock, runId, log } = options;
+  const context = { clock, runId, log };
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const configuration = { [TIME_ZONE]: timeZone, [CONTRACT_HASH]: contractHash(dataset) };
+    const silver =
+      (await readSnapshot(options.silver, signal)) ??
+      (await ensureTable(options.silver, dataset.silver, { configuration, context }, signal));
+    checkTimeZone(silver, options);
+    const gained = columnsGained(silver, options);
+    checkWritable(options.silver, silver);
+    if (gained.length === 0) return silver;
+    const result = await commit(options.silver, silver, widening(silver, gained, options), context, signal);
+    if (result.kind === 'committed') log.info('the table gains columns', { table: tableOf(options), ...named(gained) });
+    else if (result.reason === 'fenced') return undefined;
+  }
+  const message = `${tableOf(options)}: other writers committed during ${ATTEMPTS_MAX} tries to add columns; run again`;
+  throw new SluiceError('table_conflict', message, { context: { dataset: dataset.name, attempts: ATTEMPTS_MAX } });
 }
 
-function checkConfiguration(
-  { configuration }: Snapshot,
-  wanted: Readonly<Record<string, string>>,
-  { store, root }: TableLocation,
-): void {
-  const table = `${store.url}/${root}`;
-  const [zone, wantedZone] = [configuration[TIME_ZONE] ?? '', wanted[TIME_ZONE] ?? ''];
-  if (zone !== wantedZone) {
-    const message =
-      `${table} was built for the business time zone ${zone || 'unknown'}, and SLUICE_TIME_ZONE is ${wantedZone}: ` +
-      `set it back, or run \`rebuild silver\``;
-    throw new SluiceError('time_zone_mismatch', message, { context: { table, found: zone, expected: wantedZone } });
-  }
-  const [hash, wantedHash] = [configuration[CONTRACT_HASH] ?? '', wanted[CONTRACT_HASH] ?? ''];
-  if (hash !== wantedHash) {
-    const message =
-      `${table} was built by another version of its contract (${hash || 'unknown'}, now ${wantedHash}): ` +
-      `use that version, or run \`rebuild silver\``;
-    throw new SluiceError('contract_changed', message, { context: { table, found: hash, expected: wantedHash } });
-  }
+/** The hash moves with the columns: both or neither. */
+function widening(silver: Snapshot, gained: readonly Column[], { dataset, fence }: TableOptions): Change {
+  const configuration = { ...silver.configuration, [CONTRACT_HASH]: contractHash(dataset) };
+  return { operation: 'ADD COLUMNS', parameters: named(gained), addColumns: gained, configuration, fence };
+}
+
+function named(columns: readonly Column[]): { readonly columns: string } {
+  return { columns: columns.map(({ name }) => name).join(', ') };
+}
+
+function checkTimeZone({ configuration }: Snapshot, options: TableOptions): void {
+  const [table, zone, wanted] = [tableOf(options), configuration[TIME_ZONE] ?? '', options.timeZone];
+  if (zone === wanted) return;
+  const message =
+    `${table} was built for the business time zone ${zone || 'unknown'}, and SLUICE_TIME_ZONE is ${wanted}: ` +
+    `set it back, or run \`rebuild silver\``;
+  throw new SluiceError('time_zone_mismatch', message, { context: { table, found: zone, expected: wanted } });
+}
+
+function columnsGained({ contract, configuration }: Snapshot, options: TableOptions): readonly Column[] {
+  const found = configuration[CONTRACT_HASH] ?? '';
+  const drift = driftOf(contract, found, options.dataset);
+  if (drift.kind === 'same') return [];
+  if (drift.kind === 'widened') return drift.columns;
+  const [table, expected] = [tableOf(options), contractHash(options.dataset)];
+  const message =
+    `${table} was built by another version of its contract (${found || 'unknown'}, now ${expected}), which since ` +
+    `${drift.what}: use that version, or run \`rebuild silver\``;
+  throw new SluiceError('contract_changed', message, { context: { table, found, expected } });
+}
+
+function tableOf({ silver: { store, root } }: TableOptions): string {
+  return `${store.url}/${root}`;
 }

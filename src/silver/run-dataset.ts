@@ -22,6 +22,7 @@ export async function runDataset(options: SilverOptions, signal: AbortSignal): P
   let conflicts = 0;
   for (;;) {
     const target = await readTarget(options, signal);
+    if (target === undefined) return total.outcome('locked', times);
     total.reached(target.silverVersion);
     if (target.slice === undefined) return total.outcome('complete', times);
     if (options.stop?.aborted === true) return total.outcome('stopped', times);
@@ -45,8 +46,10 @@ interface Target extends SliceTarget {
  * Where a table lags behind the other (a crash between the two commits), the slice ends where that other one is: so
  * each slice is lacked by both or by one as a whole.
  */
-async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<Target & SliceTarget> {
-  const { silver, rejected } = await ensureTables(options, signal);
+async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<Target | undefined> {
+  const tables = await ensureTables(options, signal);
+  if (tables === undefined) return undefined;
+  const { silver, rejected } = tables;
   const bronze = await readSnapshot(options.bronze, signal);
   // A table made anew is another source: it is read from its beginning.
   const appId = `sluice/silver/${options.dataset.name}/${bronze?.tableId ?? 'none'}`;

@@ -5,7 +5,7 @@ import type { TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { runDataset } from './run-dataset.ts';
-import { ensureTables } from './ensure-tables.ts';
+import { ensureTables, type TableOptions } from './ensure-tables.ts';
 import { replaceDimension } from './replace-dimension.ts';
 
 /**
@@ -74,11 +74,11 @@ export function buildSilver(options: SilverOptions, signal: AbortSignal): Promis
   return runDataset(options, signal);
 }
 
-/** Creates the silver table and that of the rejected events where they are not there. Errors as of `buildSilver`. */
-export async function ensureSilver(
-  options: Pick<SilverOptions, 'dataset' | 'silver' | 'rejected' | 'timeZone' | 'clock' | 'runId'>,
-  signal: AbortSignal,
-): Promise<void> {
+/**
+ * Creates the silver table and that of the rejected events where they are not there; a contract that gained optional
+ * fields gives the table their columns. A lost fence leaves it as it is. Errors as of `buildSilver`.
+ */
+export async function ensureSilver(options: TableOptions, signal: AbortSignal): Promise<void> {
   await ensureTables(options, signal);
 }
 

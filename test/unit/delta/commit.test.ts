@@ -192,6 +192,54 @@ describe('another writer', () => {
   });
 });
 
+describe('a change of the table itself', () => {
+  const extra = { name: 'extra', type: 'string' } as const;
+
+  test('that adds a column keeps what another writer said of the others, and all else of the metadata', async () => {
+    const { location, base } = await newTable({ 'sluice.timeZone': 'UTC' });
+    const said = JSON.parse(base.metadata.schemaString) as { fields: { metadata: object }[] };
+    for (const field of said.fields) field.metadata = { comment: 'by Spark' };
+    const metaData = { ...base.metadata, schemaString: JSON.stringify(said) };
+    await putText(location.store, 'silver/things/_delta_log/00000000000000000001.json', JSON.stringify({ metaData }));
+    const theirs = (await readSnapshot(location, signal)) as Snapshot;
+    const change: Change = { operation: 'ADD COLUMNS', addColumns: [extra] };
+    expect((await commit(location, theirs, change, context, signal)).kind).toBe('committed');
+    const found = (await readSnapshot(location, signal)) as Snapshot;
+    expect(found.contract.columns).toEqual([...contract.columns, extra]);
+    expect({ ...found.metadata, schemaString: '' }).toEqual({ ...base.metadata, schemaString: '' });
+    const { fields } = JSON.parse(found.metadata.schemaString) as { fields: object[] };
+    expect(fields).toEqual([...said.fields, { ...extra, nullable: true, metadata: {} }]);
+    const [info] = (await entryText(location, 2)).split('\n');
+    expect(JSON.parse(info ?? '')).toMatchObject({ commitInfo: { operation: 'ADD COLUMNS', isBlindAppend: false } });
+  });
+
+  test.each([
+    ['an append', { add: [newFile()] }],
+    ['another column', { addColumns: [{ name: 'other', type: 'long' } as const] }],
+    ['another property', { configuration: { a: '1' } }],
+  ])('lands beside no other commit: %s that came first is a conflict', async (_, first) => {
+    const { base, land, attempt } = await newTable();
+    const winner = await land(base, first);
+    for (const change of [{ addColumns: [extra] }, { configuration: { b: '2' } }]) {
+      expect(await attempt(base, change)).toMatchObject({ kind: 'conflicted', reason: 'metadata' });
+    }
+    await land(winner, { addColumns: [extra] });
+  });
+
+  test('stops who appends by the columns of before', async () => {
+    const { base, land, attempt } = await newTable();
+    await land(base, { addColumns: [extra] });
+    await expect(attempt(base, { add: [newFile()] })).rejects.toMatchObject({ code: 'table_conflict' });
+  });
+
+  test('that adds a column twice is a defect of the caller', async () => {
+    const { base, attempt } = await newTable();
+    await expect(attempt(base, { addColumns: [{ name: 'label', type: 'long' }] })).rejects.toMatchObject({
+      code: 'internal',
+    });
+  });
+});
+
 describe('a table that is there', () => {
   test('is refused where the contract gained a column, changed a type or its partition', async () => {
     const { location } = await newTable();

@@ -230,6 +230,37 @@ describe('a relation', () => {
     expect(await database.rows('SELECT count(*)::INTEGER AS n FROM found')).toEqual([{ n: 5 }]);
   });
 
+  test('that are older than a column have null in it, with and without younger files beside them', async () => {
+    const place = { store: openMemory(), root: 'aged' };
+    const columns = [
+      { name: 'n', type: 'integer' },
+      { name: 'day', type: 'date' },
+    ] as const;
+    const old: TableContract = { columns, partitionColumns: ['day'] };
+    const young: TableContract = {
+      columns: [...columns, { name: 'extra', type: 'timestamp' }],
+      partitionColumns: ['day'],
+    };
+    await database.run(`CREATE OR REPLACE TABLE "rows" AS SELECT unnest([1, 2]) AS n, DATE '2026-01-05' AS day`);
+    const before = await write('rows', old, place);
+    await database.run(`CREATE OR REPLACE TABLE "rows" AS
+      SELECT 3 AS n, DATE '2026-01-06' AS day, TIMESTAMPTZ '2026-01-06 10:00:00Z' AS extra`);
+    const after = await write('rows', young, place);
+    const untold = [...before, ...after].map((file) => ({ ...file, statistics: undefined }));
+    const found = async (files: readonly DataFile[]) => {
+      await define(files, young, 'found', place);
+      return database.rows('SELECT n, day::VARCHAR AS day, epoch_ms(extra)::DOUBLE AS extra FROM found ORDER BY n');
+    };
+    const aged = [1, 2].map((n) => ({ n, day: '2026-01-05', extra: null }));
+    const fresh = { n: 3, day: '2026-01-06', extra: Date.UTC(2026, 0, 6, 10) };
+    expect(await found(before)).toEqual(aged);
+    expect(await found([...before, ...after])).toEqual([...aged, fresh]);
+    expect(await found(untold)).toEqual([...aged, fresh]);
+    expect(await found([{ ...(before[0] as DataFile), statistics: 'no JSON' }])).toEqual(aged);
+    const types = await database.rows<{ column_type: string }>('DESCRIBE found');
+    expect(types.map(({ column_type }) => column_type)).toEqual(['INTEGER', 'DATE', 'TIMESTAMP WITH TIME ZONE']);
+  });
+
   test('in a folder whose name looks like a pattern is read all the same', async () => {
     const place = { store: openFolder(path.join(folder, 'lake [1]*')), root: 'things' };
     await database.run(`CREATE OR REPLACE TABLE "rows" AS ${ROWS}`);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { silentLog } from '../../../src/base/log.ts';
 import { callCentre } from '../../../src/pipeline.ts';
 import { ensureTables } from '../../../src/silver/ensure-tables.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
@@ -16,6 +17,8 @@ test('a silver table that another writer upgraded for writers is refused before 
     timeZone: 'UTC',
     clock: systemClock,
     runId: 'run',
+    log: silentLog,
+    fence: 1,
   };
   await ensureTables(options, signal);
   const protocol = { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['rowTracking'] };

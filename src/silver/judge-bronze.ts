@@ -1,9 +1,10 @@
 import type { Column, DatasetContract } from '../../schemas/contract.ts';
-import { quoted } from '../base/identifiers.ts';
+import { filled, quoted } from '../base/identifiers.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import { judge, type EventValue, type Verdict } from './judge.ts';
 
 const read = sqlFile(new URL('statements/read-bronze.sql', import.meta.url));
+const judgedSql = sqlFile(new URL('statements/judged.sql', import.meta.url));
 
 /** Unknown field names that the receipt shows; the others are only ignored. */
 export const UNKNOWN_NAMES_MAX = 20;
@@ -23,8 +24,8 @@ type Appender = Awaited<ReturnType<Database['connection']['createAppender']>>;
 
 /**
  * Judges every row of the relation `bronze` by the contract (domain section 1) and makes two tables in the schema:
- * `judged` (the contract's fields and the row's origin) and `refused` (origin, reason, body). Rows pass by in
- * chunks of DuckDB's; a faster judge may fill `judged` first and leave this one the rest.
+ * `judged` (the contract's fields and the row's origin, in the types of the silver table) and `refused` (origin,
+ * reason, body). Rows pass by in chunks of DuckDB's.
  */
 export async function judgeBronze(
   database: Database,
@@ -36,7 +37,7 @@ export async function judgeBronze(
   const writer = await database.connect();
   try {
     await writer.run(createTables(schema, dataset.fields));
-    const accepted = await writer.connection.createAppender('judged', schema);
+    const accepted = await writer.connection.createAppender('appended', schema);
     const refused = await writer.connection.createAppender('refused', schema);
     const tally = new Tally(dataset, accepted, refused);
     const rows = await database.connection.stream(read);
@@ -46,6 +47,8 @@ export async function judgeBronze(
     }
     accepted.closeSync();
     refused.closeSync();
+    await database.run(filled(judgedSql, { instants: instantsOf(dataset.fields) }));
+    await database.run('DROP TABLE appended');
     return tally.result();
   } finally {
     writer.close();
@@ -157,6 +160,11 @@ const ORIGIN = 'enqueued_at BIGINT, partition_id INTEGER, sequence_number BIGINT
 
 function createTables(schema: string, fields: readonly Column[]): string {
   const columns = fields.map(({ name, type }) => `${quoted(name)} ${APPENDED[type]}`).join(', ');
-  return `CREATE OR REPLACE TABLE ${quoted(schema)}.judged (${columns}, ${ORIGIN});
+  return `CREATE OR REPLACE TABLE ${quoted(schema)}.appended (${columns}, ${ORIGIN});
     CREATE OR REPLACE TABLE ${quoted(schema)}.refused (${ORIGIN}, reason VARCHAR, body VARCHAR, body_base64 VARCHAR)`;
+}
+
+function instantsOf(fields: readonly Column[]): string {
+  const names = fields.filter(({ type }) => type === 'timestamp').map(({ name }) => name);
+  return [...names, 'enqueued_at'].map((name) => `make_timestamptz(${quoted(name)}) AS ${quoted(name)}`).join(', ');
 }

@@ -135,15 +135,11 @@ function partsOf(dataset: DatasetContract): Parts {
   const columns = dataset.silver.columns.map(({ name }) => name);
   const compared = columns.filter((name) => name !== LOADED_AT);
   const fields = dataset.fields.map(({ name }) => name);
-  const instants = dataset.fields.filter(({ type }) => type === 'timestamp').map(({ name }) => name);
   return {
     columns: quotedList(columns),
     event_columns: quotedList([...fields, ...ORIGIN]),
     key: quotedList(dataset.key),
     group: quotedList(dataset.group),
-    instants: [...instants, 'enqueued_at']
-      .map((name) => `make_timestamptz(${quoted(name)}) AS ${quoted(name)}`)
-      .join(', '),
     fresh_values: compared.map((name) => `fresh.${quoted(name)}`).join(', '),
     standing_values: compared.map((name) => `standing.${quoted(name)}`).join(', '),
     model: sqlFile(dataset.model),

@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { SluiceError } from '../base/errors.ts';
+import {
+  command,
+  count,
+  duration,
+  instant,
+  jsonOption,
+  number,
+  partitions,
+  port,
+  type RunCommand,
+} from './command-options.ts';
+import { addMaintenance } from './maintenance-commands.ts';
 import { suggestion } from './nearest.ts';
 import type { Terminal } from './terminal.ts';
-import { parseCount, parseDurationMs } from './units.ts';
-
-const COUNT_MAX = 1_000_000_000;
-const PORT_MAX = 65_535;
-
-type Run = (code: Promise<number>) => Promise<void>;
 
 /** Runs the command that the arguments name and gives its exit code. Throws `usage`, and what the command throws. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -34,7 +40,7 @@ function refuseUnknownCommand(program: Command, args: readonly string[]): void {
 }
 
 /** Every command with its options. What a command does is loaded when it is run. */
-export function makeProgram(terminal: Terminal, run: Run): Command {
+export function makeProgram(terminal: Terminal, run: RunCommand): Command {
   const program: Command = new Command('sluice');
   program
     .description('Trigger-once streaming from Azure Event Hubs to Delta tables in one small Node process.')
@@ -50,11 +56,12 @@ export function makeProgram(terminal: Terminal, run: Run): Command {
   addHub(program, terminal, run);
   addSql(program, terminal, run);
   addRuns(program, terminal, run);
+  addMaintenance(program, terminal, run);
   addConfig(program, terminal, run);
   return program;
 }
 
-function addStart(program: Command, terminal: Terminal, run: Run): void {
+function addStart(program: Command, terminal: Terminal, run: RunCommand): void {
   command(
     program,
     'start',
@@ -65,7 +72,7 @@ function addStart(program: Command, terminal: Terminal, run: Run): void {
     .action((options) => run(import('./start.ts').then(({ start }) => start(options, terminal))));
 }
 
-function addIngestOnce(program: Command, terminal: Terminal, run: Run): void {
+function addIngestOnce(program: Command, terminal: Terminal, run: RunCommand): void {
   const example = 'sluice ingest-once --hub ivr_calls --time-budget 25m';
   command(program, 'ingest-once', 'One run: up to the ends frozen at its start, then exits', example)
     .addOption(
@@ -79,7 +86,7 @@ function addIngestOnce(program: Command, terminal: Terminal, run: Run): void {
     .action((options) => run(import('./ingest-once.ts').then(({ ingestOnce }) => ingestOnce(options, terminal))));
 }
 
-function addProduce(program: Command, terminal: Terminal, run: Run): void {
+function addProduce(program: Command, terminal: Terminal, run: RunCommand): void {
   command(program, 'produce', 'Sends synthetic events to the hubs', 'sluice produce --rate 500 --for 30s --seed 7')
     .addOption(
       new Option('--ticks <n>', 'two-minute ticks to send (default: 1, with --rate or --for no end)').argParser(count),
@@ -101,7 +108,7 @@ function addProduce(program: Command, terminal: Terminal, run: Run): void {
     .action((options) => run(import('./produce.ts').then(({ produceEvents }) => produceEvents(options, terminal))));
 }
 
-function addLoad(program: Command, terminal: Terminal, run: Run): void {
+function addLoad(program: Command, terminal: Terminal, run: RunCommand): void {
   command(program, 'load', 'Replaces a dimension by a CSV, JSON or Parquet file', 'sluice load agents agents.csv')
     .argument('<dimension>', 'agents or customers')
     .argument('<file>', 'its rows, with the columns of the dimension')
@@ -110,7 +117,7 @@ function addLoad(program: Command, terminal: Terminal, run: Run): void {
     );
 }
 
-function addHub(program: Command, terminal: Terminal, run: Run): void {
+function addHub(program: Command, terminal: Terminal, run: RunCommand): void {
   command(
     program,
     'hub',
@@ -126,7 +133,7 @@ function addHub(program: Command, terminal: Terminal, run: Run): void {
     .action((options) => run(import('./hub.ts').then(({ hub }) => hub(options, terminal))));
 }
 
-function addSql(program: Command, terminal: Terminal, run: Run): void {
+function addSql(program: Command, terminal: Terminal, run: RunCommand): void {
   const example = 'sluice sql "select * from gold.agent_daily limit 5" --format csv';
   command(program, 'sql', 'DuckDB over the lake: bronze.…, silver.…, gold.…, sluice.gaps, sluice.runs', example)
     .argument('<statement>', 'one statement of DuckDB')
@@ -136,60 +143,17 @@ function addSql(program: Command, terminal: Terminal, run: Run): void {
     );
 }
 
-function addRuns(program: Command, terminal: Terminal, run: Run): void {
+function addRuns(program: Command, terminal: Terminal, run: RunCommand): void {
   command(program, 'runs', 'The history of the runs, newest first', 'sluice runs --last 5')
     .addOption(new Option('--last <n>', 'so many runs').argParser(count).default(20))
     .addOption(jsonOption())
     .action((options) => run(import('./runs.ts').then(({ runs }) => runs(options, terminal))));
 }
 
-function addConfig(program: Command, terminal: Terminal, run: Run): void {
+function addConfig(program: Command, terminal: Terminal, run: RunCommand): void {
   command(program, 'config', 'The effective settings, secrets masked', 'sluice config')
     .addOption(jsonOption())
     .action((options) => run(import('./config.ts').then(({ config }) => config(options, terminal))));
-}
-
-function command(program: Command, name: string, description: string, example: string): Command {
-  return program.command(name).description(description).addHelpText('after', `\nExample:\n  $ ${example}`);
-}
-
-const jsonOption = (): Option => new Option('--json', 'print one JSON document');
-
-function duration(text: string): number {
-  const durationMs = parseDurationMs(text);
-  if (durationMs === undefined || durationMs === 0) throw new InvalidArgumentError('Give a duration such as 30s, 25m.');
-  return durationMs;
-}
-
-function count(text: string): number {
-  return counted(text, 1, COUNT_MAX);
-}
-
-function number(text: string): number {
-  return counted(text, 0, Number.MAX_SAFE_INTEGER);
-}
-
-function partitions(text: string): number {
-  return counted(text, 1, 32);
-}
-
-function port(text: string): number | 'off' {
-  return text === 'off' ? 'off' : counted(text, 0, PORT_MAX);
-}
-
-function counted(text: string, min: number, max: number): number {
-  const value = parseCount(text, min, max);
-  if (value === undefined) throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
-  return value;
-}
-
-/** A time without an offset means something else on every machine: it is refused. */
-function instant(text: string): number {
-  const at = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN;
-  if (Number.isNaN(at)) throw new InvalidArgumentError('Give an ISO 8601 time with offset: 2026-01-05T09:00:00-03:00.');
-  return at;
 }
 
 /** Commander's message in one line, with where to look where it has no near name. */

@@ -6,6 +6,7 @@ import type { Scratch } from '../storage/scratch.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import * as changes from './changes.ts';
 import * as commits from './commit.ts';
+import * as compactions from './compact-table.ts';
 import * as creation from './create-table.ts';
 import * as dataFiles from './data-files.ts';
 import * as checkpoints from './log-checkpoint.ts';
@@ -218,4 +219,47 @@ export function writeLogCheckpoint(
   signal: AbortSignal,
 ): Promise<void> {
   return checkpoints.writeLogCheckpoint(location, options, signal);
+}
+
+export interface CompactOptions {
+  readonly openDatabase: () => Promise<Database>;
+  readonly scratch: Scratch;
+  readonly context: CommitContext;
+  readonly fence: number;
+  /** Bytes of files read by this call; the first group of files is read whatever it has. */
+  readonly inputBytesMax: number;
+  /** Newest version that every reader of the table's log has applied (-1: none); what was added after it stays as it
+   * is. Undefined: nobody reads this log. */
+  readonly readThrough: number | undefined;
+  /** Columns that rows of a file are ordered by; left out: as they stood. */
+  readonly orderBy?: readonly string[];
+  /** Bytes that a compacted file is meant to have. */
+  readonly targetBytes?: number;
+  /** A soft stop: what is begun is committed. */
+  readonly stop?: AbortSignal;
+}
+
+export interface Compaction {
+  readonly outcome: 'complete' | 'empty' | 'stopped' | 'locked';
+  readonly filesRemoved: number;
+  readonly filesAdded: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Small files that a reader of the log has not come to yet. */
+  readonly filesWaiting: number;
+  /** Small files that the next call goes on with. */
+  readonly filesLeft: number;
+}
+
+/**
+ * Makes one file of the small files of a partition, group by group, without changing a row: removes and adds in one
+ * commit with `dataChange` false. A second call goes on where this one ended. Throws `table_conflict` where other
+ * writers keep removing the files, `conservation_broken` where rows would be lost.
+ */
+export function compactTable(
+  location: TableLocation,
+  options: CompactOptions,
+  signal: AbortSignal,
+): Promise<Compaction> {
+  return compactions.compactTable(location, options, signal);
 }

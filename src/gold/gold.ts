@@ -50,3 +50,5 @@ export interface GoldOutcome {
 export function buildGold(options: GoldOptions, signal: AbortSignal): Promise<GoldOutcome> {
   return runView(options, signal);
 }
+
+export { sourceAppId } from './pinned-sources.ts';

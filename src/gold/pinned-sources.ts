@@ -16,14 +16,19 @@ export interface PinnedSource {
   readonly replaces: boolean;
 }
 
+/** appId under which a view keeps the version of a table that it has applied. */
+export function sourceAppId(view: string, table: string, tableId: string | undefined): string {
+  return `sluice/gold/${view}/${table}/${tableId ?? 'none'}`;
+}
+
 /** The newest version of each source. A table made anew is another source, of which nothing is applied. */
 export function pinSources(options: GoldOptions, gold: Snapshot, signal: AbortSignal): Promise<PinnedSource[]> {
   return Promise.all(
     options.view.reads.map(async (read) => {
       const { location, contract } = options.tables(read.table);
       const snapshot = await readSnapshot(location, signal);
-      const prefix = `sluice/gold/${options.view.name}/${read.table}/`;
-      const appId = `${prefix}${snapshot?.tableId ?? 'none'}`;
+      const appId = sourceAppId(options.view.name, read.table, snapshot?.tableId);
+      const prefix = sourceAppId(options.view.name, read.table, '');
       const from = gold.transactions.get(appId);
       const isNew = snapshot !== undefined && from === undefined;
       const replaces = isNew && [...gold.transactions.keys()].some((other) => other.startsWith(prefix));

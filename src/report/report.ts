@@ -185,3 +185,6 @@ export function goldDayCharts(
 export function countCalls(store: ObjectStore): { readonly store: ObjectStore; readonly calls: () => StorageCalls } {
   return countingStore(store);
 }
+
+/** A size for people: `12.3 MiB`. */
+export { formatSize } from './numbers.ts';

@@ -4,6 +4,7 @@ import { readSnapshot } from '../delta/delta.ts';
 import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts';
 import { nextSlice, type BronzeSlice } from './bronze-slice.ts';
 import { ensureTables } from './ensure-tables.ts';
+import { bronzeAppId } from './bronze-app-id.ts';
 import { UNKNOWN_NAMES_MAX } from './judge-bronze.ts';
 import type { SilverOptions, SilverOutcome } from './silver.ts';
 import { StepTimes } from './step-times.ts';
@@ -52,7 +53,7 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
   const { silver, rejected } = tables;
   const bronze = await readSnapshot(options.bronze, signal);
   // A table made anew is another source: it is read from its beginning.
-  const appId = `sluice/silver/${options.dataset.name}/${bronze?.tableId ?? 'none'}`;
+  const appId = bronzeAppId(options.dataset.name, bronze?.tableId);
   const silverVersion = silver.transactions.get(appId) ?? -1;
   const rejectedVersion = rejected.transactions.get(appId) ?? -1;
   const from = Math.min(silverVersion, rejectedVersion);

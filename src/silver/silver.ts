@@ -108,3 +108,5 @@ export function loadDimension(options: DimensionOptions, signal: AbortSignal): P
 
 /** Creates the table of a dimension that was never loaded: a table of a layer exists, even empty. */
 export { ensureDimension } from './replace-dimension.ts';
+
+export { bronzeAppId } from './bronze-app-id.ts';

@@ -1,0 +1,26 @@
+import { Option, type Command } from 'commander';
+import { bytes, command, jsonOption, type RunCommand } from './command-options.ts';
+import type { Terminal } from './terminal.ts';
+import { parseBytes } from './units.ts';
+
+const MAX_INPUT = '512MB';
+
+/** The commands that keep a lake in shape. What a command does is loaded when it is run. */
+export function addMaintenance(program: Command, terminal: Terminal, run: RunCommand): void {
+  addOptimize(program, terminal, run);
+}
+
+function addOptimize(program: Command, terminal: Terminal, run: RunCommand): void {
+  const example = 'sluice optimize silver.call_legs --max-input 2GB';
+  command(program, 'optimize', 'Makes large files of small ones, changing no row; goes on where it stopped', example)
+    .argument('[table]', 'silver.call_legs for instance (default: every table)')
+    .addOption(
+      new Option('--max-input <bytes>', 'read at most so much in one call')
+        .argParser(bytes)
+        .default(parseBytes(MAX_INPUT), MAX_INPUT),
+    )
+    .addOption(jsonOption())
+    .action((table: string | undefined, options) =>
+      run(import('./optimize.ts').then(({ optimize }) => optimize(table, options, terminal))),
+    );
+}

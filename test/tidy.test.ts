@@ -19,12 +19,13 @@ const MAY_ENTER: Readonly<Record<string, readonly string[]>> = {
   duckdb: [],
   hub: [],
   delta: ['storage', 'duckdb'],
+  keys: ['storage', 'duckdb', 'delta'],
   producer: ['eventhubs'],
   bronze: ['storage', 'eventhubs', 'duckdb', 'delta'],
-  silver: ['storage', 'duckdb', 'delta'],
-  gold: ['storage', 'duckdb', 'delta'],
+  silver: ['storage', 'duckdb', 'delta', 'keys'],
+  gold: ['storage', 'duckdb', 'delta', 'keys'],
   report: ['storage', 'duckdb', 'delta', 'bronze', 'silver', 'gold'],
-  cli: ['storage', 'eventhubs', 'duckdb', 'delta', 'producer', 'bronze', 'silver', 'gold', 'report', 'hub'],
+  cli: ['storage', 'eventhubs', 'duckdb', 'delta', 'keys', 'producer', 'bronze', 'silver', 'gold', 'report', 'hub'],
 };
 /** Files that are doors beside the one named like the room. */
 const FURTHER_DOORS = new Set(['src/storage/scratch.ts', 'src/storage/open-store.ts', 'src/storage/lease.ts']);

@@ -26,7 +26,8 @@ export async function writeFiles(
   options: WriteOptions = {},
 ): Promise<DataFile[]> {
   await checkColumns(database, location, contract, relation);
-  const partitions = await partitionsOf(database, contract, relation);
+  const partitions =
+    options.partition === undefined ? await partitionsOf(database, contract, relation) : [options.partition];
   const uploads: Promise<DataFile>[] = [];
   try {
     for (const values of partitions) {
@@ -36,6 +37,7 @@ export async function writeFiles(
       const query = fileQuery(contract, relation, chosen);
       const written = await writeFile(database, contract, query, values, scratch.newFile('.parquet'), signal, options);
       if (written === undefined) continue;
+      await options.onWritten?.(written.localFile, written.rows, encodedPath(written.path));
       const upload = uploadFile(location, contract, written, signal);
       // Awaited in order below; until then a failure must not count as unhandled.
       upload.catch(() => {});
@@ -50,6 +52,9 @@ export async function writeFiles(
 
 interface WrittenFile {
   readonly localFile: string;
+  /** Below the table's root. */
+  readonly path: string;
+  readonly rows: number;
   readonly values: PartitionValues;
   readonly statistics: string;
 }
@@ -123,7 +128,14 @@ async function writeFile(
     return undefined;
   }
   const found = await columnStatistics(database, result, localFile);
-  return { localFile, values, statistics: statisticsText(contract, result.count, found) };
+  const path = newFilePath(contract, values);
+  return {
+    localFile,
+    path,
+    rows: Number(result.count),
+    values,
+    statistics: statisticsText(contract, result.count, found),
+  };
 }
 
 interface CopyResult extends Record<string, unknown> {
@@ -157,12 +169,11 @@ async function columnStatistics(
 async function uploadFile(
   location: TableLocation,
   contract: TableContract,
-  { localFile, values, statistics }: WrittenFile,
+  { localFile, path, values, statistics }: WrittenFile,
   signal: AbortSignal,
 ): Promise<DataFile> {
   try {
     const found = await stat(localFile);
-    const path = newFilePath(contract, values);
     await location.store.upload(`${location.root}/${path}`, localFile, signal);
     return {
       path: encodedPath(path),

@@ -173,6 +173,10 @@ export interface FileChanges {
 export interface WriteOptions {
   /** False where nearly every value is another: saves memory and time, and no byte of the file. Default true. */
   readonly dictionaries?: boolean;
+  /** Partition values that all rows have, by whoever knows them: the rows are then read once, not twice. */
+  readonly partition?: Readonly<Record<string, string>>;
+  /** Looks at each file before it leaves this machine: the local copy, the rows in it, and its path in the log. */
+  readonly onWritten?: (localFile: string, rows: number, path: string) => Promise<void>;
 }
 
 /**
@@ -205,8 +209,19 @@ export function defineRelation(
   files: Iterable<DataFile>,
   scratch: Scratch,
   signal: AbortSignal,
+  options?: RelationOptions,
 ): Promise<void> {
-  return relations.defineRelation(database, name, location, contract, files, scratch, signal);
+  return relations.defineRelation(database, name, location, contract, files, scratch, signal, options);
+}
+
+export interface RelationOptions {
+  /** One more column of this name: the path in the log of the row's file. */
+  readonly fileColumn?: string;
+}
+
+/** The object in the table's store that a file of its log is. Throws `table_unsupported` where it lies outside. */
+export function objectPathOf(location: TableLocation, file: Pick<DataFile, 'path'>): string {
+  return relations.objectPath(location, file);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Column, ColumnType, TableContract } from '../../schemas/contract.t
 import { SluiceError } from '../base/errors.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import type { DataFile, TableLocation } from './delta.ts';
+import type { DataFile, RelationOptions, TableLocation } from './delta.ts';
 import { quotedName, quotedPath, quotedText } from './sql-text.ts';
 import { columnsCounted } from './statistics.ts';
 import { dataColumns, duckdbType } from './table-schema.ts';
@@ -20,16 +20,18 @@ export async function defineRelation(
   files: Iterable<DataFile>,
   scratch: Scratch,
   signal: AbortSignal,
+  { fileColumn }: RelationOptions = {},
 ): Promise<void> {
   const local = await fetchAll(location, [...files], scratch, signal);
   const schema = name.split('.').slice(0, -1).join('.');
   if (schema !== '') await database.run(`CREATE SCHEMA IF NOT EXISTS ${quotedPath(schema)}`);
-  const query = local.length === 0 ? emptyQuery(contract) : filesQuery(contract, local);
+  const query = local.length === 0 ? emptyQuery(contract, fileColumn) : filesQuery(contract, local, fileColumn);
   await database.run(`CREATE OR REPLACE VIEW ${quotedPath(name)} AS ${query}`);
 }
 
 interface LocalFile {
   readonly localFile: string;
+  readonly path: string;
   readonly values: DataFile['partitionValues'];
   readonly statistics: DataFile['statistics'];
 }
@@ -44,6 +46,7 @@ async function fetchAll(
   for (let start = 0; start < files.length; start += FETCHES_AT_ONCE) {
     const fetched = files.slice(start, start + FETCHES_AT_ONCE).map(async (file) => ({
       localFile: await scratch.fetch(location.store, objectPath(location, file), signal),
+      path: file.path,
       values: file.partitionValues,
       statistics: file.statistics,
     }));
@@ -53,7 +56,7 @@ async function fetchAll(
 }
 
 /** Only files below the table's root: an absolute path is a clone's, whose files belong to another table. */
-function objectPath(location: TableLocation, file: DataFile): string {
+export function objectPath(location: TableLocation, file: Pick<DataFile, 'path'>): string {
   if (/^([a-z][a-z0-9+.-]*:|\/)/i.test(file.path)) {
     const message = `${location.root} refers to ${file.path}, a file outside the table, which Sluice does not read`;
     throw new SluiceError('table_unsupported', message, { context: { table: location.root, path: file.path } });
@@ -61,8 +64,9 @@ function objectPath(location: TableLocation, file: DataFile): string {
   return `${location.root}/${decodedPath(file.path)}`;
 }
 
-function emptyQuery(contract: TableContract): string {
+function emptyQuery(contract: TableContract, fileColumn: string | undefined): string {
   const columns = contract.columns.map(({ name, type }) => `CAST(NULL AS ${duckdbType(type)}) AS ${quotedName(name)}`);
+  if (fileColumn !== undefined) columns.push(`CAST(NULL AS VARCHAR) AS ${quotedName(fileColumn)}`);
   return `SELECT ${columns.join(', ')} WHERE false`;
 }
 
@@ -95,20 +99,27 @@ function columnsUnseen(contract: TableContract, files: readonly LocalFile[]): Co
  * partition column leaves files out. Columns are matched by name, and cast: other writers may order and store them
  * otherwise.
  */
-function filesQuery(contract: TableContract, files: readonly LocalFile[]): string {
+function filesQuery(contract: TableContract, files: readonly LocalFile[], fileColumn: string | undefined): string {
   const columns = contract.columns.map(({ name, type }) => {
     const partition = contract.partitionColumns.includes(name);
     const value = partition ? partitionValue(name, type, files) : `CAST(${quotedName(name)} AS ${duckdbType(type)})`;
     return `${value} AS ${quotedName(name)}`;
   });
+  if (fileColumn !== undefined) {
+    columns.push(`${byFile(files, ({ path }) => quotedText(path))} AS ${quotedName(fileColumn)}`);
+  }
   return `SELECT ${columns.join(', ')} FROM ${readQuery(contract, files)}`;
 }
 
 function partitionValue(name: string, type: ColumnType, files: readonly LocalFile[]): string {
-  const names = files.map(({ localFile }) => quotedText(localFile)).join(', ');
-  const values = files.map(({ values: found }) => {
-    const value = found[name];
-    return value === null || value === undefined || value === '' ? 'NULL' : quotedText(value);
+  const value = byFile(files, ({ values }) => {
+    const found = values[name];
+    return found === null || found === undefined || found === '' ? 'NULL' : quotedText(found);
   });
-  return `CAST(map([${names}], [${values.join(', ')}]::VARCHAR[])[filename] AS ${duckdbType(type)})`;
+  return `CAST(${value} AS ${duckdbType(type)})`;
+}
+
+function byFile(files: readonly LocalFile[], textOf: (file: LocalFile) => string): string {
+  const names = files.map(({ localFile }) => quotedText(localFile)).join(', ');
+  return `map([${names}], [${files.map(textOf).join(', ')}]::VARCHAR[])[filename]`;
 }

@@ -62,10 +62,14 @@ export async function applySlice(
           snapshot: target.silver,
           loadedAtUs: nowUs,
         };
+        const tools = {
+          schema,
+          scratch,
+          log: options.log,
+          measured: <T>(step: 'merge' | 'write', action: () => Promise<T>) => times.measure(step, action),
+        };
         const merge = (): Promise<Merge> =>
-          judged.accepted === 0
-            ? Promise.resolve(NOTHING_MERGED)
-            : mergeBatch(area, batch, scratch, (step, action) => times.measure(step, action), signal);
+          judged.accepted === 0 ? Promise.resolve(NOTHING_MERGED) : mergeBatch(area, batch, tools, signal);
         return commitBoth(options, target, slice, judged, rejected, merge, times, signal);
       },
       signal,

@@ -3,27 +3,38 @@ import { present } from '../base/assert.ts';
 import { audit } from '../base/audit.ts';
 import { SluiceError } from '../base/errors.ts';
 import { filled, quoted, quotedList } from '../base/identifiers.ts';
-import { defineRelation, writeFiles, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
+import type { Log } from '../base/log.ts';
+import { defineRelation, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import { openKeyPacks, type KeyPacks } from '../keys/keys.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import { findFiles } from './find-files.ts';
+import { writeDays } from './write-days.ts';
 
 const incomingSql = sqlFile(new URL('statements/incoming.sql', import.meta.url));
 const mergeSql = sqlFile(new URL('statements/merge.sql', import.meta.url));
-const replacementSql = sqlFile(new URL('statements/replacement.sql', import.meta.url));
 const countMergeSql = sqlFile(new URL('statements/count-merge.sql', import.meta.url));
-const countReplacementSql = sqlFile(new URL('statements/count-replacement.sql', import.meta.url));
 const oneRowAKeySql = sqlFile(new URL('audits/one_row_a_key.sql', import.meta.url));
 
 /** Columns that every dataset has: what a silver row keeps of its bronze row, and when it was written. */
 const ORIGIN = ['enqueued_at', 'partition_id', 'sequence_number', 'loaded_at'];
 const LOADED_AT = 'loaded_at';
+/** Column of the work area's tables: the file that a row stands in. */
+const FILE = '_file';
 
 export interface Batch {
   readonly dataset: DatasetContract;
   readonly location: TableLocation;
   readonly snapshot: Snapshot;
   readonly loadedAtUs: bigint;
+}
+
+/** What the merge works with. */
+export interface MergeTools {
+  /** Name of the work area's schema. */
+  readonly schema: string;
+  readonly scratch: Scratch;
+  readonly log: Log;
+  readonly measured: <T>(step: 'merge' | 'write', action: () => Promise<T>) => Promise<T>;
 }
 
 /** What a commit has to do, with counts of rows. */
@@ -40,32 +51,47 @@ export const NOTHING_MERGED: Merge = { remove: [], add: [], written: 0, newKeys:
 
 /**
  * Merges the table `judged` of the work area into the silver table as of the snapshot, copy on write by files: finds
- * the files of the affected groups, the winners of their keys, and the rows that differ from those there; writes the
- * files that take the place of those with such a row. `measured` times the parts.
+ * the files of the affected groups by their key packs, the winners of their keys, and the rows that differ from those
+ * there; writes the days that have such a row, each in the place of its files that held one. Throws `audit_failed`,
+ * `conservation_broken`.
  */
-export async function mergeBatch(
-  area: Database,
-  batch: Batch,
-  scratch: Scratch,
-  measured: <T>(step: 'merge' | 'write', action: () => Promise<T>) => Promise<T>,
-  signal: AbortSignal,
-): Promise<Merge> {
+export async function mergeBatch(area: Database, batch: Batch, tools: MergeTools, signal: AbortSignal): Promise<Merge> {
   const { dataset, location, snapshot } = batch;
   const parts = partsOf(dataset);
-  const counts = await measured('merge', () => findChanges(area, batch, parts, scratch, signal));
+  const keys = await packsOf(area, batch, tools);
+  const counts = await tools.measured('merge', () => findChanges(area, batch, parts, keys, tools, signal));
   if (counts.changed === 0) return NOTHING_MERGED;
-  const remove = await measured('merge', () =>
-    findFiles(area, { location, files: counts.read, columns: dataset.key, wanted: 'changed' }, scratch, signal),
+  const { remove, add, rowsBefore, rowsAfter } = await tools.measured('write', () =>
+    writeDays(area, batch, { ...tools, parts, keys: [...keys.values()] }, signal),
   );
-  await measured('merge', () => replace(area, batch, remove, parts, counts.newKeys, scratch, signal));
-  const add = await measured('write', () =>
-    writeFiles(area, location, snapshot.contract, 'replacement', scratch, signal),
-  );
+  if (rowsAfter !== rowsBefore + counts.newKeys) {
+    throw broken(location, `${rowsBefore} rows and ${counts.newKeys} new keys became ${rowsAfter} rows`);
+  }
+  const live = new Map([...snapshot.files.values(), ...add].map((file) => [file.path, file]));
+  for (const { path } of remove) live.delete(path);
+  await tools.measured('write', async () => {
+    for (const locator of keys.values()) await locator.save(live, signal);
+  });
   return { remove, add, written: counts.changed, newKeys: counts.newKeys };
 }
 
+/** The packs of each locator that the table is found by, those of the group first, by their columns. */
+async function packsOf(
+  area: Database,
+  { dataset, location }: Batch,
+  { scratch, log }: MergeTools,
+): Promise<Map<string, KeyPacks>> {
+  const packs = new Map<string, KeyPacks>();
+  for (const columns of [dataset.group, ...dataset.findableBy]) {
+    const name = columns.join('+');
+    if (packs.has(name)) continue;
+    const options = { table: location, columns, scratch, log, gatheredIn: `keys of ${name}` };
+    packs.set(name, await openKeyPacks(area, options));
+  }
+  return packs;
+}
+
 interface Changes {
-  readonly read: readonly DataFile[];
   readonly changed: number;
   readonly newKeys: number;
 }
@@ -74,58 +100,46 @@ async function findChanges(
   area: Database,
   { dataset, location, snapshot, loadedAtUs }: Batch,
   parts: Parts,
-  scratch: Scratch,
+  keys: ReadonlyMap<string, KeyPacks>,
+  { scratch }: MergeTools,
   signal: AbortSignal,
 ): Promise<Changes> {
-  await area.run(filled(incomingSql, parts), { loaded_at_us: loadedAtUs });
-  await area.run('DROP TABLE judged');
-  const live = [...snapshot.files.values()];
-  const search = { location, files: live, columns: dataset.group, wanted: 'incoming' };
-  const read = await findFiles(area, search, scratch, signal);
-  await defineRelation(area, 'stored', location, snapshot.contract, read, scratch, signal);
-  await area.run(filled(mergeSql, parts));
+  await area.run(filled(incomingSql, parts), { loaded_at_us: loadedAtUs }, signal);
+  await area.run('DROP TABLE judged; DROP TABLE twice');
+  const group = present(keys.get(dataset.group.join('+')), 'the packs of the group');
+  const found = await group.find(snapshot.files.values(), 'incoming', signal);
+  const options = { fileColumn: FILE };
+  await defineRelation(area, 'stored', location, snapshot.contract, found, scratch, signal, options);
+  await area.run(filled(mergeSql, parts), undefined, signal);
   for (const url of dataset.audits) {
     const name = present(url.pathname.split('/').at(-1), 'file name');
     await area.run('CREATE OR REPLACE VIEW "rows" AS FROM fresh');
     await audit(area, sqlFile(url), location.root, name);
   }
-  const counts = await area.rows<Record<'events' | 'modelled' | 'changed' | 'new_keys', bigint>>(
-    filled(countMergeSql, parts),
-  );
-  const [events, modelled, changed, newKeys] = numbers(counts, ['events', 'modelled', 'changed', 'new_keys']);
+  await audit(area, filled(oneRowAKeySql, parts), location.root, 'one_row_a_key.sql');
+  const [counted] = await area.rows<Record<CountedRows, bigint>>(filled(countMergeSql, parts));
+  const counts = numbers(present(counted, 'counts of a merge'));
+  await area.run('DROP VIEW events; DROP TABLE incoming');
+  const events = counts.incoming + counts.standing - counts.met;
+  const { modelled, unchanged, replaced } = counts;
   if (events !== modelled) throw broken(location, `the model made ${modelled} rows of ${events} winning events`);
-  return { read, changed, newKeys };
+  const changed = modelled - unchanged;
+  const newKeys = counts.incoming - counts.met;
+  if (changed !== replaced + newKeys) {
+    throw broken(location, `${changed} rows differ, of ${newKeys} new keys and ${replaced} others`);
+  }
+  return { changed, newKeys };
 }
 
-async function replace(
-  area: Database,
-  { location, snapshot }: Batch,
-  remove: readonly DataFile[],
-  parts: Parts,
-  newKeys: number,
-  scratch: Scratch,
-  signal: AbortSignal,
-): Promise<void> {
-  await defineRelation(area, 'rewritten', location, snapshot.contract, remove, scratch, signal);
-  await area.run(filled(replacementSql, parts));
-  await audit(area, filled(oneRowAKeySql, parts), location.root, 'one_row_a_key.sql');
-  const counts = await area.rows<Record<'rows_before' | 'rows_after', bigint>>(countReplacementSql);
-  const [before, after] = numbers(counts, ['rows_before', 'rows_after']);
-  if (after === before + newKeys) return;
-  throw broken(location, `${before} rows and ${newKeys} new keys became ${after} rows`);
+type CountedRows = 'incoming' | 'standing' | 'met' | 'modelled' | 'unchanged' | 'replaced';
+
+function numbers<Name extends string>(row: Readonly<Record<Name, bigint>>): Record<Name, number> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)])) as Record<Name, number>;
 }
 
 function broken({ root }: TableLocation, what: string): SluiceError {
   const message = `${root}: ${what}; nothing of them was committed`;
   return new SluiceError('conservation_broken', message, { context: { table: root } });
-}
-
-/** The columns of the only row, as numbers. */
-function numbers<const Names extends readonly string[]>(
-  rows: readonly Readonly<Record<string, bigint>>[],
-  names: Names,
-): { [at in keyof Names]: number } {
-  return names.map((name) => Number(rows[0]?.[name] ?? 0)) as { [at in keyof Names]: number };
 }
 
 type Parts = Readonly<Record<string, string>>;
@@ -140,6 +154,8 @@ function partsOf(dataset: DatasetContract): Parts {
     event_columns: quotedList([...fields, ...ORIGIN]),
     key: quotedList(dataset.key),
     group: quotedList(dataset.group),
+    day: quoted(dataset.dayColumn),
+    file: quoted(FILE),
     fresh_values: compared.map((name) => `fresh.${quoted(name)}`).join(', '),
     standing_values: compared.map((name) => `standing.${quoted(name)}`).join(', '),
     model: sqlFile(dataset.model),

@@ -149,6 +149,8 @@ function objectName(path: string): string {
   if (path.includes('/checkpoint/')) return `checkpoint of hub ${path.split('/').at(-4)}`.replace(/ $/, '');
   if (path.startsWith('_sluice/lease/')) return 'lease';
   if (path.startsWith('_sluice/reports/')) return `report ${path.split('.').at(-1)}`;
+  const keys = /^_sluice\/keys\/(\w+)\/([\w+]+)-/.exec(path);
+  if (keys !== null) return `key packs of ${keys[1]} by ${keys[2]}`;
   const data = /^((?:bronze|silver|gold|_sluice)\/\w+)\/.*\.parquet$/.exec(path);
   return data === null ? path : `data file of ${data[1]}`;
 }

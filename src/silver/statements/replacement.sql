@@ -1,5 +1,5 @@
--- The rows that take the place of the rewritten files. A table, since it is read once a day that it holds.
-CREATE OR REPLACE TABLE replacement AS
-SELECT {columns} FROM rewritten ANTI JOIN changed USING ({key})
+-- The rows of a day that take the place of its rewritten files.
+CREATE OR REPLACE VIEW {replacement} AS
+SELECT {columns} FROM {rewritten} ANTI JOIN (FROM replaced WHERE {day} = getvariable('day')::DATE) USING ({key})
 UNION ALL
-SELECT {columns} FROM changed
+SELECT {columns} FROM changed WHERE {day} = getvariable('day')::DATE

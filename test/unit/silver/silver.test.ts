@@ -116,7 +116,9 @@ describe('merging', () => {
     await lake.bronze('call_legs', [leg({}), leg({ call_id: 'c2', started_at: '2026-01-07T12:00:00Z' })]);
     await lake.silver('call_legs');
     const before = await pathsOf('silver/call_legs');
-    await lake.bronze('call_legs', [leg({ call_id: 'c2', produced_at: '2026-01-08T00:00:00Z' })]);
+    await lake.bronze('call_legs', [
+      leg({ call_id: 'c2', started_at: '2026-01-07T12:00:00Z', produced_at: '2026-01-08T00:00:00Z' }),
+    ]);
     await lake.silver('call_legs');
     const kept = (await pathsOf('silver/call_legs')).filter((path) => before.includes(path));
     expect(kept).toEqual(before.filter((path) => path.includes('2026-01-05')));

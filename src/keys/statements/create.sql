@@ -1,0 +1,1 @@
+CREATE OR REPLACE TABLE {gathered} (file VARCHAR, h BIGINT)

@@ -1,0 +1,1 @@
+SELECT DISTINCT file FROM {gathered} WHERE h IN (SELECT {hash} FROM {wanted})

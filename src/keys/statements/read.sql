@@ -1,0 +1,1 @@
+SELECT count(file), sum(h) FROM read_parquet($packs)

@@ -1,0 +1,1 @@
+SELECT DISTINCT {day}::VARCHAR AS day FROM changed ORDER BY day

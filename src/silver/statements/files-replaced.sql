@@ -1,0 +1,1 @@
+SELECT DISTINCT {file} AS path FROM replaced ORDER BY path

@@ -8,15 +8,14 @@ import type { ObjectInfo } from '../storage/storage.ts';
 import type { KeyOptions, KeyPacks } from './keys.ts';
 import { packsToFold } from './packs-to-fold.ts';
 
-const statement = (name: string): string => sqlFile(new URL(`statements/${name}.sql`, import.meta.url));
-const createSql = statement('create');
-const noteSql = statement('note');
-const scanSql = statement('scan');
-const lookUpSql = statement('look-up');
-const lookUpGatheredSql = statement('look-up-gathered');
-const writeSql = statement('write');
-const takeOverSql = statement('take-over');
-const readSql = statement('read');
+const createSql = sqlFile(new URL('statements/create.sql', import.meta.url));
+const noteSql = sqlFile(new URL('statements/note.sql', import.meta.url));
+const scanSql = sqlFile(new URL('statements/scan.sql', import.meta.url));
+const lookUpSql = sqlFile(new URL('statements/look-up.sql', import.meta.url));
+const lookUpGatheredSql = sqlFile(new URL('statements/look-up-gathered.sql', import.meta.url));
+const writeSql = sqlFile(new URL('statements/write.sql', import.meta.url));
+const takeOverSql = sqlFile(new URL('statements/take-over.sql', import.meta.url));
+const readSql = sqlFile(new URL('statements/read.sql', import.meta.url));
 
 /** Files without a pack that are read in one statement. */
 const SCANNED_AT_ONCE = 32;
@@ -86,21 +85,21 @@ class TablePacks implements KeyPacks {
 
   /** File → whether it may hold a wanted key, for every file of the packs. */
   async #lookUp(parts: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Map<string, boolean>> {
-    const listed = await this.#list(signal);
-    const lookUp = async (): Promise<Map<string, boolean>> => {
+    const lookUp = async (listed: readonly ObjectInfo[]): Promise<Map<string, boolean>> => {
       const packs = await this.#fetch(listed, signal);
       if (packs.length === 0) return new Map();
       const sql = filled(lookUpSql, parts);
       const rows = await this.#area.rows<{ file: string; holds: boolean }>(sql, { packs }, signal);
       return new Map(rows.map(({ file, holds }) => [file, holds]));
     };
+    const listed = await this.#list(signal);
     try {
-      return await lookUp();
+      return await lookUp(listed);
     } catch (error) {
       if (isAbort(error)) throw error;
       this.#warn('key packs cannot be read', error);
       for (const pack of listed) await this.#deleteIfSpoilt(pack, signal);
-      return lookUp();
+      return lookUp(await this.#list(signal));
     }
   }
 

@@ -142,20 +142,17 @@ export async function checkpointObjects(
   configuration: Configuration,
   lake: ObjectStore,
   signal: AbortSignal,
+  { create = true }: { readonly create?: boolean } = {},
 ): Promise<ObjectStore> {
   const setting = 'SLUICE_CHECKPOINTS';
   if (configuration.checkpoints === undefined) return below(lake, '_checkpoints/');
   const location = parseLake(configuration.checkpoints, setting);
-  return openStore(
-    location,
-    { connectionString: configuration.storageConnectionString, create: true, setting },
-    signal,
-  );
+  return openStore(location, { connectionString: configuration.storageConnectionString, create, setting }, signal);
 }
 
 export async function checkpointsOf(
   objects: ObjectStore,
-  { source, hub }: HubSource,
+  { source, hub }: Pick<HubSource, 'source' | 'hub'>,
   consumerGroup: string,
 ): Promise<CheckpointStore> {
   const { openCheckpoints } = await import('../eventhubs/eventhubs.ts');

@@ -14,7 +14,7 @@ import { checkpointObjects, checkpointsOf, unreachedHub, type HubSource } from '
 import type { Lake } from './lake.ts';
 import { receiveProgress } from './receive-progress.ts';
 import type { RunRecord } from './run-record.ts';
-import { GAPS_ROOT, REJECTED_ROOT } from './tables.ts';
+import { GAPS_ROOT, REJECTED_ROOT, silverContract } from './tables.ts';
 
 /** Everything that the steps of a run work with. */
 export interface RunContext {
@@ -151,8 +151,5 @@ function silverOptions({ lake, configuration }: RunContext, dataset: HubSource['
 }
 
 function silverTable({ lake, pipeline }: RunContext, name: string) {
-  const dataset = pipeline.datasets.find((each) => each.name === name);
-  const dimension = pipeline.dimensions.find((each) => each.name === name);
-  const contract = present(dataset?.silver ?? dimension?.table, `the contract of ${name}, which a gold view reads`);
-  return { location: lake.table(`silver/${name}`), contract };
+  return { location: lake.table(`silver/${name}`), contract: silverContract(pipeline, name) };
 }

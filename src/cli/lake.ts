@@ -44,21 +44,27 @@ const memory = {
   besideDuckDbBytes: 224 * MiB,
 } as const;
 
-export async function openLake(
+/** The lake's objects alone: for commands that need neither scratch nor DuckDB. */
+export function openLakeStore(
   configuration: Configuration,
   terminal: Terminal,
-  options: OpenLakeOptions,
-): Promise<Lake> {
+  options: Pick<OpenLakeOptions, 'readOnly'>,
+): Promise<ObjectStore> {
   const text = options.readOnly ? (configuration.lake ?? localLake(terminal.workingFolder)) : configuration.lake;
   const hint = options.readOnly
     ? 'name the lake to read; there is no .sluice/lake here'
     : 'name the folder or container';
   const location = parseLake(required(text, 'SLUICE_LAKE', hint));
-  const inner = await openStore(
-    location,
-    { connectionString: configuration.storageConnectionString, create: !options.readOnly },
-    terminal.stop.hard,
-  );
+  const { storageConnectionString: connectionString } = configuration;
+  return openStore(location, { connectionString, create: !options.readOnly }, terminal.stop.hard);
+}
+
+export async function openLake(
+  configuration: Configuration,
+  terminal: Terminal,
+  options: OpenLakeOptions,
+): Promise<Lake> {
+  const inner = await openLakeStore(configuration, terminal, options);
   const { countCalls } = await import('../report/report.ts');
   const { store, calls } = countCalls(inner);
   const scratchFolder = scratchFolderOf(configuration, store.url, options.readOnly);

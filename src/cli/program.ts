@@ -55,6 +55,7 @@ export function makeProgram(terminal: Terminal, run: RunCommand): Command {
   addLoad(program, terminal, run);
   addHub(program, terminal, run);
   addSql(program, terminal, run);
+  addPlan(program, terminal, run);
   addRuns(program, terminal, run);
   addMaintenance(program, terminal, run);
   addConfig(program, terminal, run);
@@ -141,6 +142,12 @@ function addSql(program: Command, terminal: Terminal, run: RunCommand): void {
     .action((statement: string, options) =>
       run(import('./sql.ts').then(({ sql }) => sql(statement, options, terminal))),
     );
+}
+
+function addPlan(program: Command, terminal: Terminal, run: RunCommand): void {
+  command(program, 'plan', 'What a run would do now; reads no event, writes nothing', 'sluice plan')
+    .addOption(jsonOption())
+    .action((options) => run(import('./plan.ts').then(({ plan }) => plan(options, terminal))));
 }
 
 function addRuns(program: Command, terminal: Terminal, run: RunCommand): void {

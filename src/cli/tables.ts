@@ -3,6 +3,7 @@ import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { gapsTable } from '../../schemas/gaps-table.ts';
 import { rejectedEventsTable } from '../../schemas/rejected-events.ts';
 import { runsTable } from '../../schemas/runs-table.ts';
+import { present } from '../base/assert.ts';
 
 /** A table of the lake: where it is, what `sql` calls it, and what is in it. */
 export interface LakeTable {
@@ -32,4 +33,11 @@ export function lakeTables(pipeline: Pipeline): LakeTable[] {
     { root: GAPS_ROOT, view: 'sluice.gaps', contract: gapsTable },
     { root: RUNS_ROOT, view: 'sluice.runs', contract: runsTable },
   ];
+}
+
+/** Of a silver table or dimension that a gold view reads. */
+export function silverContract(pipeline: Pipeline, name: string): TableContract {
+  const dataset = pipeline.datasets.find((each) => each.name === name);
+  const dimension = pipeline.dimensions.find((each) => each.name === name);
+  return present(dataset?.silver ?? dimension?.table, `the contract of ${name}, which a gold view reads`);
 }

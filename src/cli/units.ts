@@ -34,6 +34,14 @@ export function parseCount(text: string, min: number, max: number): number | und
   return /^\d+$/.test(text.trim()) && value >= min && value <= max ? value : undefined;
 }
 
+/** `45 s`, `31 min`, `5.2 h`, `3.1 d`: how long ago, to two figures or so. */
+export function formatAge(durationMs: number): string {
+  const seconds = Math.max(0, durationMs) / SECOND_MS;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
+  return seconds < 48 * 3600 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} d`;
+}
+
 function parsed(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text.trim());
   const unit = units[(match?.[2] ?? '').toLowerCase()];

@@ -13,6 +13,7 @@ import * as checkpoints from './log-checkpoint.ts';
 import type { MetadataAction, ProtocolAction } from './log-entry.ts';
 import * as relations from './relation.ts';
 import * as snapshots from './snapshot.ts';
+import { rowsCounted } from './statistics.ts';
 import * as states from './table-state.ts';
 
 /**
@@ -126,6 +127,11 @@ export function ensureTable(
   signal: AbortSignal,
 ): Promise<Snapshot> {
   return creation.ensureTable(location, contract, options, signal);
+}
+
+/** Rows of the file as its statistics count them; undefined where its writer did not tell. */
+export function rowCountOf({ statistics }: DataFile): number | undefined {
+  return rowsCounted(statistics);
 }
 
 /** For who has a snapshot and will stage files: throws `table_unsupported` where another writer upgraded the table. */

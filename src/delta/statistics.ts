@@ -36,6 +36,12 @@ export function statisticsText(
   return `{"numRecords":${rowCount},${sections.join(',')}}`;
 }
 
+/** Rows of a file as its statistics count them. */
+export function rowsCounted(statistics: string | undefined): number | undefined {
+  const found = /"numRecords":\s*(\d+)/.exec(statistics ?? '')?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
 /** Columns whose nulls a file's statistics count: those that stand in it for certain. */
 export function columnsCounted(statistics: string | undefined): ReadonlySet<string> {
   try {

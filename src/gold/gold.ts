@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
+import { pendingOf } from './pending.ts';
 import { runView } from './run-view.ts';
 
 /**
@@ -52,3 +53,20 @@ export function buildGold(options: GoldOptions, signal: AbortSignal): Promise<Go
 }
 
 export { sourceAppId } from './pinned-sources.ts';
+
+/** What changed in the view's sources since it was built. */
+export interface GoldPending {
+  /** Tables of which files came or went. */
+  readonly sources: readonly string[];
+  readonly files: number;
+  /** Rows of these files: those that changed are among them. */
+  readonly rows: number;
+}
+
+/** Reads logs alone and changes nothing. */
+export function pendingGold(
+  options: Pick<GoldOptions, 'view' | 'tables' | 'gold'>,
+  signal: AbortSignal,
+): Promise<GoldPending> {
+  return pendingOf(options, signal);
+}

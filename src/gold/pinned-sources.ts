@@ -22,16 +22,20 @@ export function sourceAppId(view: string, table: string, tableId: string | undef
 }
 
 /** The newest version of each source. A table made anew is another source, of which nothing is applied. */
-export function pinSources(options: GoldOptions, gold: Snapshot, signal: AbortSignal): Promise<PinnedSource[]> {
+export function pinSources(
+  options: Pick<GoldOptions, 'view' | 'tables'>,
+  gold: Snapshot | undefined,
+  signal: AbortSignal,
+): Promise<PinnedSource[]> {
   return Promise.all(
     options.view.reads.map(async (read) => {
       const { location, contract } = options.tables(read.table);
       const snapshot = await readSnapshot(location, signal);
       const appId = sourceAppId(options.view.name, read.table, snapshot?.tableId);
       const prefix = sourceAppId(options.view.name, read.table, '');
-      const from = gold.transactions.get(appId);
+      const from = gold?.transactions.get(appId);
       const isNew = snapshot !== undefined && from === undefined;
-      const replaces = isNew && [...gold.transactions.keys()].some((other) => other.startsWith(prefix));
+      const replaces = isNew && [...(gold?.transactions.keys() ?? [])].some((other) => other.startsWith(prefix));
       return { read, location, contract, snapshot, appId, from, replaces };
     }),
   );

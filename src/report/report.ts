@@ -8,7 +8,9 @@ import type { SilverOutcome } from '../silver/silver.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import { countingStore } from './counting-store.ts';
+import { expectationOf } from './expectation.ts';
 import { readGoldDay } from './gold-day.ts';
+import { receiptsOf } from './history.ts';
 import { makeReceipt } from './make-receipt.ts';
 import { receiptAsText } from './receipt-text.ts';
 import { appendRun, type RunsTarget } from './runs.ts';
@@ -186,5 +188,34 @@ export function countCalls(store: ObjectStore): { readonly store: ObjectStore; r
   return countingStore(store);
 }
 
-/** A size for people: `12.3 MiB`. */
-export { formatSize } from './numbers.ts';
+/** The newest receipts of the lake's runs, newest first; what cannot be read is left out. */
+export function readReceipts(store: ObjectStore, signal: AbortSignal): Promise<Receipt[]> {
+  return receiptsOf(store, signal);
+}
+
+/** What the next run would have to do. */
+export interface ExpectedWork {
+  /** Waiting in the hubs. */
+  readonly events: number;
+  /** Bronze rows that silver has not judged. */
+  readonly rowsForSilver: number;
+  /** Rows of silver's files that gold has not compared. */
+  readonly rowsForGold: number;
+}
+
+/** An estimate from the lake's own runs, or from named defaults where there was none. */
+export interface Expectation {
+  readonly seconds: number;
+  readonly secondsAnEvent: number;
+  readonly cost: CostEstimate;
+  readonly basis: 'history' | 'defaults';
+  /** Runs that it was made from. */
+  readonly runs: number;
+}
+
+export function expectRun(history: readonly Receipt[], work: ExpectedWork): Expectation {
+  return expectationOf(history, work);
+}
+
+/** Counts, sizes, seconds and dollars as the receipt prints them. */
+export { formatCount, formatSeconds, formatSize, formatUsd } from './numbers.ts';

@@ -17,6 +17,8 @@ export type TableOptions = Pick<
   'dataset' | 'silver' | 'rejected' | 'timeZone' | 'clock' | 'runId' | 'log' | 'fence'
 >;
 
+type Facts = Pick<SilverOptions, 'dataset' | 'silver' | 'timeZone'>;
+
 /**
  * Both tables as they are now, created where they are not there; the silver one gains the columns of optional fields
  * that its contract gained. Nothing is written where it is other. Undefined: the lease was lost.
@@ -62,7 +64,8 @@ function named(columns: readonly Column[]): { readonly columns: string } {
   return { columns: columns.map(({ name }) => name).join(', ') };
 }
 
-function checkTimeZone({ configuration }: Snapshot, options: TableOptions): void {
+/** Throws `time_zone_mismatch`. */
+export function checkTimeZone({ configuration }: Snapshot, options: Facts): void {
   const [table, zone, wanted] = [tableOf(options), configuration[TIME_ZONE] ?? '', options.timeZone];
   if (zone === wanted) return;
   const message =
@@ -71,7 +74,8 @@ function checkTimeZone({ configuration }: Snapshot, options: TableOptions): void
   throw new SluiceError('time_zone_mismatch', message, { context: { table, found: zone, expected: wanted } });
 }
 
-function columnsGained({ contract, configuration }: Snapshot, options: TableOptions): readonly Column[] {
+/** Columns that the table lacks and may get; throws `contract_changed` where it differs otherwise. */
+export function columnsGained({ contract, configuration }: Snapshot, options: Facts): readonly Column[] {
   const found = configuration[CONTRACT_HASH] ?? '';
   const drift = driftOf(contract, found, options.dataset);
   if (drift.kind === 'same') return [];
@@ -83,6 +87,6 @@ function columnsGained({ contract, configuration }: Snapshot, options: TableOpti
   throw new SluiceError('contract_changed', message, { context: { table, found, expected } });
 }
 
-function tableOf({ silver: { store, root } }: TableOptions): string {
+function tableOf({ silver: { store, root } }: Facts): string {
   return `${store.url}/${root}`;
 }

@@ -6,6 +6,7 @@ import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { runDataset } from './run-dataset.ts';
 import { ensureTables, type TableOptions } from './ensure-tables.ts';
+import { pendingOf } from './pending.ts';
 import { replaceDimension } from './replace-dimension.ts';
 
 /**
@@ -80,6 +81,24 @@ export function buildSilver(options: SilverOptions, signal: AbortSignal): Promis
  */
 export async function ensureSilver(options: TableOptions, signal: AbortSignal): Promise<void> {
   await ensureTables(options, signal);
+}
+
+/** What the next run would judge of bronze as it is now. */
+export interface SilverPending {
+  readonly files: number;
+  /** As the files' statistics tell. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** Columns that the contract gained since the table was made. */
+  readonly columnsToAdd: readonly string[];
+}
+
+/** Reads logs alone and changes nothing. Throws `time_zone_mismatch` and `contract_changed` as a run would. */
+export function pendingSilver(
+  options: Pick<SilverOptions, 'dataset' | 'bronze' | 'silver' | 'rejected' | 'timeZone'>,
+  signal: AbortSignal,
+): Promise<SilverPending> {
+  return pendingOf(options, signal);
 }
 
 export interface DimensionOptions extends StageTools {

@@ -98,13 +98,19 @@ export async function takeLease(store: ObjectStore, options: LeaseOptions, signa
   }
 }
 
+/** Who works on the lake, as far as a look tells: undefined where the lease is free or its holder's process is gone. */
+export async function leaseHolder(store: ObjectStore, signal: AbortSignal): Promise<LeaseHolder | undefined> {
+  const holder = await readHolder(store, await greatest(store, signal), signal);
+  return holder === undefined || holder.released || isDead(holder, processIdentity(), {}) ? undefined : holder;
+}
+
 /** This process, as a holder is told from others. */
 export function processIdentity(): ProcessIdentity {
   const machine = `${readText('/proc/sys/kernel/random/boot_id')} ${readLink('/proc/self/ns/pid')}`.trim();
   return { host: hostname(), machine, pid: process.pid, processStart: processStart(process.pid) ?? '' };
 }
 
-function isDead(holder: LeaseHolder, self: ProcessIdentity, options: LeaseOptions): boolean {
+function isDead(holder: LeaseHolder, self: ProcessIdentity, options: Pick<LeaseOptions, 'isAlive'>): boolean {
   const sameMachine = holder.host === self.host && holder.machine === self.machine && self.machine !== '';
   return sameMachine && !(options.isAlive ?? isAlive)(holder);
 }

@@ -44,7 +44,7 @@ test('without a command it prints the help, and --version the version of the pac
 describe('a usage error names the nearest right one, and prints nothing on stdout', () => {
   const cases: [string[], RegExp][] = [
     [['ingest-onc'], /unknown command 'ingest-onc'; did you mean ingest-once\?/],
-    [['plan', '--json'], /unknown command 'plan'; /],
+    [['plann', '--json'], /unknown command 'plann'; did you mean plan\?/],
     [['ingest-once', '--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/],
     [['ingest-once', '--to', 'glod'], /--to.*'glod' is invalid\. Allowed choices are bronze, silver, gold/],
     [['ingest-once', '--time-budget', '25'], /--time-budget.*'25' is invalid\. Give a duration/],

@@ -111,7 +111,7 @@ function addProduce(program: Command, terminal: Terminal, run: RunCommand): void
 
 function addLoad(program: Command, terminal: Terminal, run: RunCommand): void {
   command(program, 'load', 'Replaces a dimension by a CSV, JSON or Parquet file', 'sluice load agents agents.csv')
-    .argument('<dimension>', 'agents or customers')
+    .argument('<dimension>', 'a dimension of the pipeline: agents, customers')
     .argument('<file>', 'its rows, with the columns of the dimension')
     .action((dimension: string, file: string) =>
       run(import('./load.ts').then(({ load }) => load(dimension, file, terminal))),

@@ -29,6 +29,14 @@ export function count(text: string): number {
   return counted(text, 1, COUNT_MAX);
 }
 
+/** Days that are given one after the other. */
+export function day(text: string, before: readonly string[] = []): readonly string[] {
+  const atMs = Date.parse(`${text}T00:00:00Z`);
+  const exists = /^\d{4}-\d\d-\d\d$/.test(text) && new Date(atMs || 0).toISOString().startsWith(text);
+  if (!exists) throw new InvalidArgumentError('Give a day such as 2026-01-05.');
+  return [...before, text];
+}
+
 export function number(text: string): number {
   return counted(text, 0, Number.MAX_SAFE_INTEGER);
 }

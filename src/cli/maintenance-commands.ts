@@ -1,5 +1,5 @@
-import { Option, type Command } from 'commander';
-import { bytes, command, jsonOption, type RunCommand } from './command-options.ts';
+import { Argument, Option, type Command } from 'commander';
+import { bytes, command, day, jsonOption, type RunCommand } from './command-options.ts';
 import type { Terminal } from './terminal.ts';
 import { parseBytes } from './units.ts';
 
@@ -8,6 +8,7 @@ const MAX_INPUT = '512MB';
 /** The commands that keep a lake in shape. What a command does is loaded when it is run. */
 export function addMaintenance(program: Command, terminal: Terminal, run: RunCommand): void {
   addOptimize(program, terminal, run);
+  addRebuild(program, terminal, run);
 }
 
 function addOptimize(program: Command, terminal: Terminal, run: RunCommand): void {
@@ -22,5 +23,16 @@ function addOptimize(program: Command, terminal: Terminal, run: RunCommand): voi
     .addOption(jsonOption())
     .action((table: string | undefined, options) =>
       run(import('./optimize.ts').then(({ optimize }) => optimize(table, options, terminal))),
+    );
+}
+
+function addRebuild(program: Command, terminal: Terminal, run: RunCommand): void {
+  const example = 'sluice rebuild gold --day 2026-01-05 --day 2026-01-06';
+  command(program, 'rebuild', 'Builds silver anew from bronze, or gold from silver', example)
+    .addArgument(new Argument('<layer>', 'which tables').choices(['silver', 'gold']))
+    .addOption(new Option('--day <day...>', 'only these days of gold, 2026-01-05 for instance').argParser(day))
+    .addOption(jsonOption())
+    .action((layer: 'silver' | 'gold', options) =>
+      run(import('./rebuild.ts').then(({ rebuild }) => rebuild(layer, options, terminal))),
     );
 }

@@ -4,13 +4,13 @@ import { backoffDelayMs, DEFAULT_BACKOFF } from '../base/backoff.ts';
 import { isAbort, SluiceError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { putOnce } from '../storage/storage.ts';
-import { FENCE, findConflict } from './conflict.ts';
+import { changesTable, FENCE, findConflict } from './conflict.ts';
 import type { Change, CommitContext, CommitResult, DataFile, Snapshot, TableLocation } from './delta.ts';
 import { checkpointIfDue } from './log-checkpoint.ts';
 import { encodeEntry, type Action, type AddAction, type MetadataAction, type RemoveAction } from './log-entry.ts';
 import { entryPath } from './log-path.ts';
 import { advance } from './snapshot.ts';
-import { withColumns } from './table-schema.ts';
+import { schemaStringOf, withColumns } from './table-schema.ts';
 import { applyActions, checkWritable, snapshotOf, stateOf, type TableState } from './table-state.ts';
 
 /** See the door. */
@@ -86,10 +86,14 @@ function checkChange(location: TableLocation, base: Snapshot, change: Change): v
   const known = new Set(base.contract.columns.map(({ name }) => name));
   const doubled = (change.addColumns ?? []).filter(({ name }) => known.has(name));
   assert(doubled.length === 0, `${location.root} gains only columns that it has not`);
+  const isWhole = change.contract === undefined || remove.length === base.files.size;
+  assert(isWhole, `${location.root} gets other columns only with other files`);
   const appendOnly = base.configuration['delta.appendOnly'] === 'true';
   assert(!(appendOnly && dataChange && remove.length > 0), `${location.root} is append-only, no row of it is removed`);
   for (const { path, partitionValues } of add) {
-    const named = base.contract.partitionColumns.every((column) => partitionValues[column] !== undefined);
+    const named = (change.contract ?? base.contract).partitionColumns.every(
+      (column) => partitionValues[column] !== undefined,
+    );
     assert(named, `${path} of ${location.root} has a value for each partition column`);
   }
 }
@@ -110,9 +114,11 @@ function actionsOf(snapshot: Snapshot, change: Change, txnId: string, context: C
 }
 
 function changedMetadata(found: MetadataAction, change: Change): MetadataAction | undefined {
-  const { configuration = found.configuration, addColumns = [] } = change;
-  if (change.configuration === undefined && addColumns.length === 0) return undefined;
-  return { ...found, configuration, schemaString: withColumns(found.schemaString, addColumns) };
+  const { configuration = found.configuration, contract, addColumns = [] } = change;
+  if (!changesTable(change)) return undefined;
+  const schemaString = contract === undefined ? found.schemaString : schemaStringOf(contract);
+  const partitionColumns = contract?.partitionColumns ?? found.partitionColumns;
+  return { ...found, configuration, partitionColumns, schemaString: withColumns(schemaString, addColumns) };
 }
 
 function commitInfoOf(snapshot: Snapshot, change: Change, txnId: string, runId: string, nowMs: number) {
@@ -127,8 +133,8 @@ function commitInfoOf(snapshot: Snapshot, change: Change, txnId: string, runId: 
   };
 }
 
-function isBlindAppend({ remove = [], reads, configuration, addColumns }: Change): boolean {
-  return remove.length === 0 && reads === undefined && configuration === undefined && addColumns === undefined;
+function isBlindAppend(change: Change): boolean {
+  return (change.remove ?? []).length === 0 && change.reads === undefined && !changesTable(change);
 }
 
 function addOf(file: DataFile, dataChange: boolean): AddAction {

@@ -15,13 +15,15 @@ export function findConflict(
   change: Change,
   table: string,
 ): Conflict | undefined {
-  const changesTable = change.configuration !== undefined || change.addColumns !== undefined;
-  if (!changesTable && winners.some(({ metaData, protocol }) => metaData !== undefined || protocol !== undefined)) {
+  if (
+    !changesTable(change) &&
+    winners.some(({ metaData, protocol }) => metaData !== undefined || protocol !== undefined)
+  ) {
     const message = `another writer changed the columns or properties of ${table} during this run; run again`;
     throw new SluiceError('table_conflict', message, { context: { table, version: snapshot.version } });
   }
   if (change.fence !== undefined && (snapshot.transactions.get(FENCE) ?? 0) > change.fence) return 'fenced';
-  if (changesTable && winners.length > 0) return 'metadata';
+  if (changesTable(change) && winners.length > 0) return 'metadata';
   // Equality and not order: a version that moved at all was moved by somebody who did this work, or other work.
   const moved = (change.transactions ?? []).some(
     ({ appId, expected }) => snapshot.transactions.get(appId) !== expected,
@@ -41,4 +43,9 @@ function touchesReads({ add, remove }: Action, reads: Change['reads']): boolean 
   if (values === null || values === undefined || !(reads.column in values)) return true;
   const value = values[reads.column];
   return value !== null && value !== undefined && reads.values.includes(value);
+}
+
+/** Columns, partition or properties: such a change lands beside no other commit. */
+export function changesTable({ configuration, contract, addColumns }: Change): boolean {
+  return configuration !== undefined || contract !== undefined || addColumns !== undefined;
 }

@@ -79,6 +79,8 @@ export interface Change {
   readonly configuration?: Readonly<Record<string, string>>;
   /** Columns that the table gains, after those it has: rows that are there have null in them. */
   readonly addColumns?: readonly Column[];
+  /** Columns and partition that the table has from now on: every file that it has must go in the same change. */
+  readonly contract?: TableContract;
   /** Partition values whose files were read to make this change: another writer's add there is a conflict.
    * Undefined: the change depends on no file but those it removes. 'all': on the whole table. */
   readonly reads?: 'all' | { readonly column: string; readonly values: readonly string[] };

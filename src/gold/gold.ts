@@ -28,6 +28,8 @@ export interface GoldOptions {
   readonly runId: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Days to compute anew whether touched or not; 'all': every day, and what changed is not asked. */
+  readonly rebuild?: 'all' | readonly string[];
   /** Days computed in one query. */
   readonly sliceDaysMax?: number;
 }

@@ -1,6 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { GoldViewContract, TableContract } from '../../schemas/contract.ts';
+import { assert } from '../base/assert.ts';
 import { SluiceError } from '../base/errors.ts';
 import { inWorkArea } from '../base/work-area.ts';
-import { commit, ensureTable, type Change, type DataFile, type Snapshot } from '../delta/delta.ts';
+import { checkWritable, commit, ensureTable, readSnapshot } from '../delta/delta.ts';
+import type { Change, DataFile, Snapshot } from '../delta/delta.ts';
 import { computeDays } from './compute-days.ts';
 import type { GoldOptions, GoldOutcome } from './gold.ts';
 import { changesOf, isPending, pinSources, type PinnedSource } from './pinned-sources.ts';
@@ -31,12 +35,12 @@ export async function runView(options: GoldOptions, signal: AbortSignal): Promis
   });
   for (let attempt = 0; attempt < limits.attemptsMax; attempt++) {
     const context = { clock, runId, log };
-    const snapshot = await ensureTable(gold, view.table, { context }, signal);
+    const snapshot = await openView(options, signal);
     const sources = await pinSources(options, snapshot, signal);
-    const pending = sources.filter(isPending);
-    if (pending.length === 0) return outcome('empty');
+    const pending = options.rebuild === 'all' ? sources : sources.filter(isPending);
+    if (pending.length === 0 && options.rebuild === undefined) return outcome('empty');
     const work = await workOf(options, snapshot, sources, measure, signal);
-    const change = changeOf(options, pending, work);
+    const change = { ...changeOf(options, pending, work), ...columnsFor(options, snapshot) };
     const result = await measure('commit', () => commit(gold, snapshot, change, context, signal));
     if (result.kind === 'committed') return outcome(work.days.length === 0 ? 'empty' : 'complete', work);
     if (result.reason === 'fenced') return outcome('locked');
@@ -44,6 +48,21 @@ export async function runView(options: GoldOptions, signal: AbortSignal): Promis
   }
   const message = `${gold.root}: other writers changed it during ${limits.attemptsMax} tries in a row; run again`;
   throw new SluiceError('table_conflict', message, { context: { view: view.name, attempts: limits.attemptsMax } });
+}
+
+/** Where every day is computed anew, the table may have been made for other columns. */
+async function openView(options: GoldOptions, signal: AbortSignal): Promise<Snapshot> {
+  const { gold, view, clock, runId, log } = options;
+  const found = options.rebuild === 'all' ? await readSnapshot(gold, signal) : undefined;
+  if (found === undefined) return ensureTable(gold, view.table, { context: { clock, runId, log } }, signal);
+  checkWritable(gold, found);
+  return found;
+}
+
+function columnsFor({ rebuild, view }: GoldOptions, { contract }: Snapshot): Pick<Change, 'contract'> {
+  const facts = ({ columns, partitionColumns }: TableContract): unknown => [columns, partitionColumns];
+  const isSame = rebuild !== 'all' || isDeepStrictEqual(facts(contract), facts(view.table));
+  return isSame ? {} : { contract: view.table };
 }
 
 /** What a commit does: the files of the touched days go, those computed come. */
@@ -66,10 +85,10 @@ async function workOf(
   measure: Measure,
   signal: AbortSignal,
 ): Promise<Work> {
-  const { view } = options;
-  const changes = await Promise.all(sources.map((source) => changesOf(source, signal)));
+  const { view, rebuild } = options;
+  const changes = rebuild === 'all' ? [] : await Promise.all(sources.map((source) => changesOf(source, signal)));
   const moved = changes.some(({ added, removed }) => added.length + removed.length > 0);
-  if (!moved && !sources.some(({ replaces }) => replaces)) return NO_WORK;
+  if (!moved && rebuild === undefined && !sources.some(({ replaces }) => replaces)) return NO_WORK;
   const database = await options.openDatabase();
   const scratch = options.scratch.scope();
   try {
@@ -77,22 +96,39 @@ async function workOf(
       database,
       `gold_${view.name}`,
       async (area) => {
-        const { days: touched, rowsChanged } = await measure('compare', () =>
-          touchDays(area, changes, snapshot, view.dayColumn, scratch, signal),
-        );
+        const found =
+          rebuild === 'all'
+            ? { days: [], rowsChanged: 0 }
+            : await measure('compare', () => touchDays(area, changes, snapshot, view.dayColumn, scratch, signal));
+        const asked = rebuild === 'all' ? everyDay(view, sources, snapshot) : (rebuild ?? []);
+        const touched = [...new Set([...found.days, ...asked])].toSorted();
         const sliceDaysMax = options.sliceDaysMax ?? limits.sliceDaysMax;
         const how = { view, gold: options.gold, sources, sliceDaysMax, scratch, measure };
         const { files: add, rows } = await computeDays(area, touched, how, signal);
         const dayOf = ({ partitionValues }: DataFile): string => partitionValues[view.dayColumn] ?? '';
         const remove = [...snapshot.files.values()].filter((file) => touched.includes(dayOf(file)));
         const days = [...new Set([...remove, ...add].map(dayOf))].toSorted();
-        return { rowsIn: rowsChanged, touched, days, rows, remove, add };
+        return { rowsIn: found.rowsChanged, touched, days, rows, remove, add };
       },
       signal,
     );
   } finally {
     scratch.release();
   }
+}
+
+/** Days that have rows now or may have some: those of the sources that the model reads by day. */
+function everyDay(view: GoldViewContract, sources: readonly PinnedSource[], gold: Snapshot): string[] {
+  const valuesOf = (snapshot: Snapshot | undefined, column: string): string[] =>
+    [...(snapshot?.files.values() ?? [])].flatMap(({ partitionValues }) => partitionValues[column] ?? []);
+  const windows = sources.flatMap(({ read: { window }, snapshot }) =>
+    window === undefined ? [] : [{ window, snapshot }],
+  );
+  assert(windows.length > 0, `${view.name} reads a table by day`);
+  return [
+    ...valuesOf(gold, view.dayColumn),
+    ...windows.flatMap(({ window, snapshot }) => valuesOf(snapshot, window.column)),
+  ];
 }
 
 function changeOf({ view, fence }: GoldOptions, pending: readonly PinnedSource[], work: Work): Change {

@@ -2,6 +2,7 @@ import { SluiceError } from '../base/errors.ts';
 import { inWorkArea } from '../base/work-area.ts';
 import { commit, defineRelation, writeFiles, type Change, type DataFile, type Snapshot } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import type { Scratch } from '../storage/scratch.ts';
 import type { BronzeSlice } from './bronze-slice.ts';
 import { judgeBronze, NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
 import { mergeBatch, NOTHING_MERGED, type Merge } from './merge-batch.ts';
@@ -39,6 +40,39 @@ export async function applySlice(
   if (slice.files.length === 0) {
     return commitBoth(options, target, slice, NOTHING_JUDGED, [], async () => NOTHING_MERGED, times, signal);
   }
+  const { contract } = target.bronze;
+  const work: SliceWork = {
+    tables: { silver: target.silver, rejected: target.rejected, writesRejected: target.lacks.rejected },
+    define: (area, scratch) => defineRelation(area, 'bronze', options.bronze, contract, slice.files, scratch, signal),
+  };
+  return judgeSlice(options, work, times, signal, ({ judged, rejected, merge }) =>
+    commitBoth(options, target, slice, judged, rejected, merge, times, signal),
+  );
+}
+
+/** Rows to judge, and the tables that they are for. */
+export interface SliceWork {
+  readonly tables: { readonly silver: Snapshot; readonly rejected: Snapshot; readonly writesRejected: boolean };
+  /** Makes the relation `bronze` in the work area. */
+  readonly define: (area: Database, scratch: Scratch) => Promise<void>;
+}
+
+/** Judged, with the rejected rows in files that nobody refers to yet. */
+export interface JudgedSlice {
+  readonly area: Database;
+  readonly judged: Judged;
+  readonly rejected: readonly DataFile[];
+  readonly merge: () => Promise<Merge>;
+}
+
+/** Judges rows in a work area of their own, which is there as long as `use` runs. */
+export async function judgeSlice<T>(
+  options: SilverOptions,
+  { tables, define }: SliceWork,
+  times: StepTimes,
+  signal: AbortSignal,
+  use: (slice: JudgedSlice) => Promise<T>,
+): Promise<T> {
   const database = await options.openDatabase();
   const schema = `silver_${options.dataset.name}`;
   const scratch = options.scratch.scope();
@@ -48,18 +82,17 @@ export async function applySlice(
       schema,
       async (area) => {
         await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
-        const { contract } = target.bronze;
-        await defineRelation(area, 'bronze', options.bronze, contract, slice.files, scratch, signal);
+        await define(area, scratch);
         const judged = await times.measure('judge', () => judgeBronze(area, schema, options.dataset, signal));
         await checkConservation(area, judged, options);
         const nowUs = BigInt(options.clock.nowMs()) * 1000n;
-        const rejected = target.lacks.rejected
-          ? await times.measure('write', () => writeRejected(area, options, target, nowUs, judged, signal))
+        const rejected = tables.writesRejected
+          ? await times.measure('write', () => writeRejected(area, options, tables.rejected, nowUs, judged, signal))
           : [];
         const batch = {
           dataset: options.dataset,
           location: options.silver,
-          snapshot: target.silver,
+          snapshot: tables.silver,
           loadedAtUs: nowUs,
         };
         const tools = {
@@ -70,7 +103,7 @@ export async function applySlice(
         };
         const merge = (): Promise<Merge> =>
           judged.accepted === 0 ? Promise.resolve(NOTHING_MERGED) : mergeBatch(area, batch, tools, signal);
-        return commitBoth(options, target, slice, judged, rejected, merge, times, signal);
+        return use({ area, judged, rejected, merge });
       },
       signal,
     );
@@ -113,14 +146,14 @@ async function commitBoth(
 async function writeRejected(
   area: Database,
   options: SilverOptions,
-  target: SliceTarget,
+  snapshot: Snapshot,
   nowUs: bigint,
   judged: Judged,
   signal: AbortSignal,
 ): Promise<DataFile[]> {
   if (judged.accepted === judged.rowsIn) return [];
   await area.run(rejectedSql, { dataset: options.dataset.name, rejected_at_us: nowUs });
-  return writeFiles(area, options.rejected, target.rejected.contract, 'rejected', options.scratch, signal);
+  return writeFiles(area, options.rejected, snapshot.contract, 'rejected', options.scratch, signal);
 }
 
 async function checkConservation(area: Database, judged: Judged, { dataset, bronze }: SilverOptions): Promise<void> {

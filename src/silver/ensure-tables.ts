@@ -34,11 +34,39 @@ export async function ensureTables(
   return { silver, rejected };
 }
 
+/** Both tables as they are, whatever they were made for; created where they are not there. */
+export async function openTables(
+  options: TableOptions,
+  signal: AbortSignal,
+): Promise<{ silver: Snapshot; rejected: Snapshot }> {
+  const { clock, runId, log } = options;
+  const context = { clock, runId, log };
+  const configuration = wantedConfiguration(options);
+  const silver =
+    (await readSnapshot(options.silver, signal)) ??
+    (await ensureTable(options.silver, options.dataset.silver, { configuration, context }, signal));
+  checkWritable(options.silver, silver);
+  const rejected = await ensureTable(options.rejected, rejectedEventsTable, { context }, signal);
+  return { silver, rejected };
+}
+
+/** What a change that replaces all rows of the silver table has to say of the table itself. */
+export function madeFor(silver: Snapshot, options: TableOptions): Pick<Change, 'configuration' | 'contract'> {
+  const wanted = wantedConfiguration(options);
+  const isSame = Object.entries(wanted).every(([name, value]) => silver.configuration[name] === value);
+  if (isSame && driftOf(silver.contract, wanted[CONTRACT_HASH] ?? '', options.dataset).kind === 'same') return {};
+  return { configuration: { ...silver.configuration, ...wanted }, contract: options.dataset.silver };
+}
+
+function wantedConfiguration({ timeZone, dataset }: TableOptions): Readonly<Record<string, string>> {
+  return { [TIME_ZONE]: timeZone, [CONTRACT_HASH]: contractHash(dataset) };
+}
+
 async function ensureSilverTable(options: TableOptions, signal: AbortSignal): Promise<Snapshot | undefined> {
-  const { dataset, timeZone, clock, runId, log } = options;
+  const { dataset, clock, runId, log } = options;
   const context = { clock, runId, log };
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const configuration = { [TIME_ZONE]: timeZone, [CONTRACT_HASH]: contractHash(dataset) };
+    const configuration = wantedConfiguration(options);
     const silver =
       (await readSnapshot(options.silver, signal)) ??
       (await ensureTable(options.silver, dataset.silver, { configuration, context }, signal));

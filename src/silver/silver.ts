@@ -7,6 +7,7 @@ import type { Scratch } from '../storage/scratch.ts';
 import { runDataset } from './run-dataset.ts';
 import { ensureTables, type TableOptions } from './ensure-tables.ts';
 import { pendingOf } from './pending.ts';
+import { rebuildDataset } from './rebuild-dataset.ts';
 import { replaceDimension } from './replace-dimension.ts';
 
 /**
@@ -99,6 +100,25 @@ export function pendingSilver(
   signal: AbortSignal,
 ): Promise<SilverPending> {
   return pendingOf(options, signal);
+}
+
+export interface RebuildOutcome {
+  readonly dataset: string;
+  readonly outcome: 'complete' | 'empty' | 'stopped' | 'locked';
+  readonly rowsIn: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Silver rows now. */
+  readonly rows: number;
+}
+
+/**
+ * Builds the silver table and the dataset's rejected events anew from the live bronze files, and commits each table
+ * once: so a table made for another time zone or by another version of its contract becomes one of now, and log
+ * entries or old files of bronze that are gone do not matter. A stop leaves both as they are.
+ */
+export function rebuildSilver(options: SilverOptions, signal: AbortSignal): Promise<RebuildOutcome> {
+  return rebuildDataset(options, signal);
 }
 
 export interface DimensionOptions extends StageTools {

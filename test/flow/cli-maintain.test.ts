@@ -30,7 +30,7 @@ const CONTENTS = `SELECT
   (SELECT sum(calls) || ' ' || sum(human_legs) FROM gold.queue_daily) AS queues`;
 
 test.each(['folder', 'azurite'] as const)(
-  'a lake in a %s is optimized, and its tables say the same',
+  'a lake in a %s is optimized and rebuilt, and its tables say the same',
   async (lake) => {
     const on = where(lake);
     const json = async (...args: string[]) => {
@@ -55,6 +55,12 @@ test.each(['folder', 'azurite'] as const)(
       outcome: 'empty',
       tables: [{ filesRemoved: 0 }],
     });
+    expect(await query(CONTENTS, on)).toEqual(before);
+
+    const rebuilt = await json('rebuild', 'silver');
+    expect(rebuilt).toMatchObject({ command: 'rebuild', outcome: 'complete', exitCode: 0 });
+    expect(await json('rebuild', 'gold', '--day', '2026-01-05')).toMatchObject({ outcome: 'complete' });
+    expect(await json('rebuild', 'gold')).toMatchObject({ outcome: 'complete' });
     expect(await query(CONTENTS, on)).toEqual(before);
     expect(await json('ingest-once')).toMatchObject({ outcome: 'empty' });
   },

@@ -8,9 +8,10 @@ import { silentLog } from '../../src/base/log.ts';
 import { commit, defineRelation, ensureTable, readSnapshot, writeFiles } from '../../src/delta/delta.ts';
 import type { Snapshot, TableLocation } from '../../src/delta/delta.ts';
 import { openDatabase, type Database } from '../../src/duckdb/duckdb.ts';
-import { buildGold, type GoldOutcome } from '../../src/gold/gold.ts';
+import { buildGold, type GoldOptions, type GoldOutcome } from '../../src/gold/gold.ts';
 import { callCentre } from '../../src/pipeline.ts';
-import { buildSilver, loadDimension, type SilverOutcome } from '../../src/silver/silver.ts';
+import { buildSilver, loadDimension, rebuildSilver } from '../../src/silver/silver.ts';
+import type { RebuildOutcome, SilverOptions, SilverOutcome } from '../../src/silver/silver.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { openScratch, type Scratch } from '../../src/storage/scratch.ts';
 import type { ObjectStore } from '../../src/storage/storage.ts';
@@ -87,24 +88,31 @@ export class SmallLake {
     };
   }
 
-  async silver(dataset: string, options: { timeZone?: string; sliceBytesMax?: number } = {}): Promise<SilverOutcome> {
+  silver(dataset: string, options: Partial<SilverOptions> = {}): Promise<SilverOutcome> {
+    return buildSilver(this.silverOptions(dataset, options), signal());
+  }
+
+  rebuildSilver(dataset: string, options: Partial<SilverOptions> = {}): Promise<RebuildOutcome> {
+    return rebuildSilver(this.silverOptions(dataset, options), signal());
+  }
+
+  silverOptions(dataset: string, options: Partial<SilverOptions> = {}): SilverOptions {
     const contract = present(callCentre.datasets.find(({ name }) => name === dataset));
     const tables = {
       bronze: this.table(`bronze/${dataset}`),
       silver: this.table(`silver/${dataset}`),
       rejected: this.table('silver/rejected_events'),
     };
-    const timeZone = options.timeZone ?? this.timeZone;
-    return buildSilver({ ...this.tools(), ...tables, ...options, dataset: contract, timeZone }, signal());
+    return { ...this.tools(), ...tables, dataset: contract, timeZone: this.timeZone, ...options };
   }
 
-  async gold(view: string): Promise<GoldOutcome> {
+  async gold(view: string, more: Partial<GoldOptions> = {}): Promise<GoldOutcome> {
     const contract = present(callCentre.gold.find(({ name }) => name === view));
     const tables = (name: string): { location: TableLocation; contract: TableContract } => ({
       location: this.table(`silver/${name}`),
       contract: contractOf(name),
     });
-    const options = { ...this.tools(), view: contract, tables, gold: this.table(`gold/${view}`) };
+    const options = { ...this.tools(), view: contract, tables, gold: this.table(`gold/${view}`), ...more };
     return buildGold(options, signal());
   }
 

@@ -99,7 +99,7 @@ export async function judgeSlice<T>(
           schema,
           scratch,
           log: options.log,
-          measured: <T>(step: 'merge' | 'write', action: () => Promise<T>) => times.measure(step, action),
+          measured: <R>(step: 'merge' | 'write', action: () => Promise<R>) => times.measure(step, action),
         };
         const merge = (): Promise<Merge> =>
           judged.accepted === 0 ? Promise.resolve(NOTHING_MERGED) : mergeBatch(area, batch, tools, signal);

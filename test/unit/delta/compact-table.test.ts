@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compactTable, type CompactOptions } from '../../../src/delta/delta.ts';
-import { leg } from '../../support/call-centre-events.ts';
+import { arrival, leg } from '../../support/call-centre-events.ts';
 import type { Arrival } from '../../support/slow-model.ts';
 import { openWorkshop, present, SmallLake, type Workshop } from '../../support/small-lake.ts';
 
@@ -99,35 +99,35 @@ describe('compaction', () => {
     expect(await fileCount('bronze/call_legs')).toBe(2);
   });
 
+  /** Two files of rejected events. */
+  async function rejectTwice(): Promise<void> {
+    for (const sequence of [1, 3]) {
+      await lake.bronze('call_legs', [arrival('call_legs', 'no json', { sequence })]);
+      await lake.silver('call_legs');
+    }
+  }
+
   test('a lease that another has taken ends it without a change', async () => {
-    await bronzeCommits(2);
-    await lake.silver('call_legs');
-    await bronzeCommits(1, 2);
-    await lake.silver('call_legs');
-    expect((await compact('silver/call_legs', { fence: 0 })).outcome).toBe('locked');
-    expect(await compact('silver/call_legs')).toMatchObject({ outcome: 'complete', filesAdded: 1 });
+    await rejectTwice();
+    expect((await compact('silver/rejected_events', { fence: 0 })).outcome).toBe('locked');
+    expect(await fileCount('silver/rejected_events')).toBe(2);
+    expect(await compact('silver/rejected_events')).toMatchObject({ outcome: 'complete', filesAdded: 1 });
   });
 
   test('files that another writer took away meanwhile are planned anew, and no row comes back', async () => {
-    await bronzeCommits(1);
-    await lake.silver('call_legs');
-    await bronzeCommits(1, 1);
-    await lake.silver('call_legs');
+    await rejectTwice();
     const open = lake.tools().openDatabase;
     let raced = false;
     const openDatabase: typeof open = async () => {
       if (!raced) {
         raced = true;
-        const later = { call_id: 'c0', leg_id: 'l0', area: 'moved', produced_at: '2026-01-06T00:00:00Z' };
-        await lake.bronze('call_legs', [leg(later, { sequence: 90 })]);
-        await lake.silver('call_legs');
+        await lake.rebuildSilver('call_legs', { sliceBytesMax: 1 });
       }
       return open();
     };
-    expect(await compact('silver/call_legs', { openDatabase })).toMatchObject({ outcome: 'complete', filesAdded: 1 });
-    const areas = (await lake.rows('silver/call_legs')).map((row) => `${row['call_id']} ${row['area']}`);
-    expect(areas.toSorted()[0]).toBe('c0 moved');
-    expect(areas).toHaveLength(2);
+    const found = await compact('silver/rejected_events', { openDatabase });
+    expect(found).toMatchObject({ outcome: 'complete', filesRemoved: 2, filesAdded: 1 });
+    expect(await lake.rows('silver/rejected_events')).toHaveLength(2);
   });
 
   test('silver and gold go on over compactions as if there had been none', async () => {

@@ -104,7 +104,7 @@ function slicesOf(files: Iterable<DataFile>, bytesMax: number): DataFile[][] {
   return slices;
 }
 
-/** One commit a table, the rejected events first, as a run does: a crash between leaves silver behind, or rebuilt anew. */
+/** One commit a table, the rejected events first, as a run does: after a crash in between the rest is done anew. */
 async function land(options: SilverOptions, target: Target, staged: Staged, signal: AbortSignal): Promise<Landed> {
   const { bronze, silver, rejected } = target;
   const appId = bronzeAppId(options.dataset.name, bronze?.tableId);

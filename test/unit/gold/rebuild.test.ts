@@ -29,7 +29,7 @@ test('every day is computed anew, and what changed since is applied too', async 
   expect((await lake.gold('agent_daily')).outcome).toBe('empty');
 });
 
-test('one day asked for: that day and the touched ones, so that the view is the model of what its txn say [I8]', async () => {
+test('one day asked for: that day and the touched ones, so that the view is as its txn say [I8]', async () => {
   await lake.bronze('call_legs', [leg({ leg_id: 'l2' })]);
   await lake.silver('call_legs');
   const outcome = await lake.gold('agent_daily', { rebuild: ['2026-01-08'] });
@@ -39,7 +39,7 @@ test('one day asked for: that day and the touched ones, so that the view is the 
   expect((await lake.gold('agent_daily', { rebuild: ['2025-01-01'] })).daysRewritten).toEqual([]);
 });
 
-test('silver files that are gone, of which gold has not read: refused and named, and every day anew mends it', async () => {
+test('silver files that are gone before gold compared them: refused, and every day anew mends it', async () => {
   await lake.bronze('call_legs', [leg({ leg_id: 'l2', produced_at: '2026-01-09T00:00:00Z' })]);
   const before = [...present(await lake.snapshot('silver/call_legs')).files.keys()];
   await lake.silver('call_legs');

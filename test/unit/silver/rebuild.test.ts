@@ -69,7 +69,7 @@ describe('rebuild silver', () => {
     expect(await contents(lake)).toEqual(await fresh(lake.timeZone));
   });
 
-  test('another time zone: a run is refused and names rebuild, and after rebuild all is as of a fresh run', async () => {
+  test('another time zone: a run is refused, and after rebuild all is as of a fresh run', async () => {
     await fill(lake);
     await lake.run();
     const moved = new SmallLake(workshop, TOKYO, lake.store);
@@ -126,7 +126,7 @@ describe('rebuild silver', () => {
     expect((await lake.rebuildSilver('call_legs')).outcome).toBe('empty');
   });
 
-  test('a file that another writer compacted and removed before silver read it: exit 5 names rebuild, which mends it', async () => {
+  test('a file removed by another writer before silver read it: exit 5 names rebuild, which mends it', async () => {
     await fill(lake);
     await lake.silver('call_legs');
     await lake.bronze('call_legs', [leg({ call_id: 'c3' }, { sequence: 8 })]);

@@ -24,21 +24,51 @@ const TEXT_CODE_POINTS_MAX = 128;
 // The longest integer that a number holds exactly has 16 digits and a sign.
 const LEXEME_LENGTH_MAX = 17;
 
+/** What a field of this file asks, said as data: bounds are code points of a text, values of an integer. */
+export interface FieldRule {
+  readonly kind: 'text' | 'integer' | 'timestamp' | 'flag';
+  readonly low: number;
+  readonly high: number;
+  readonly optional: boolean;
+}
+
+/** What a check of a whole event asks, said as data: the second of the fields is not less than the first. */
+export interface OrderRule {
+  readonly first: string;
+  readonly second: string;
+}
+
+// By identity: a field that was refined further is another object and has no rule, as it should.
+const fieldRules = new WeakMap<object, FieldRule>();
+const orderRules = new WeakMap<object, OrderRule>();
+
+/** The rule of a field made here, undefined for any other: only zod knows what that one asks. */
+export function fieldRule(field: object): FieldRule | undefined {
+  return fieldRules.get(field);
+}
+
+/** The rule of a check made by `inOrder`, undefined for any other. */
+export function orderRule(check: object): OrderRule | undefined {
+  return orderRules.get(check);
+}
+
 /** Text of low..high code points, well-formed, without control characters. */
 export function text(low = 1, high = TEXT_CODE_POINTS_MAX) {
-  return z
+  const field = z
     .string({ error: missingOrType })
     .refine((value) => isText(value, low, high), { error: 'range' })
     .meta({ minLength: low, maxLength: high, pattern: '^[^\\u0000-\\u001f\\u007f]*$' });
+  return ruled(field, { kind: 'text', low, high });
 }
 
 /** A JSON integer low..high, as a number. */
 export function integer(low: number, high: number) {
-  return z
+  const field = z
     .custom<JsonNumber>(isInteger, { error: missingOrType, abort: true })
     .transform(integerOf)
     .refine((value) => value >= low && value <= high, { error: 'range' })
     .meta({ type: 'integer', minimum: low, maximum: high });
+  return ruled(field, { kind: 'integer', low, high });
 }
 
 /** A JSON integer 1..9007199254740991, as a number. */
@@ -48,7 +78,7 @@ export function id() {
 
 /** An instant, as microseconds since 1970-01-01T00:00:00Z in a number. */
 export function timestamp() {
-  return z
+  const field = z
     .string({ error: missingOrType })
     .transform((value, context) => {
       const microseconds = timestampUs(value);
@@ -61,23 +91,36 @@ export function timestamp() {
       pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2})$',
       description: 'From 2000-01-01T00:00:00Z to before 2100-01-01T00:00:00Z; kept to the microsecond.',
     });
+  return ruled(field, { kind: 'timestamp' });
 }
 
 export function flag() {
-  return z.boolean({ error: missingOrType });
+  return ruled(z.boolean({ error: missingOrType }), { kind: 'flag' });
 }
 
 /** The field may be missing or null, and is then null. */
 export function optional<Field extends z.ZodType>(field: Field) {
-  return field.nullish().transform((value) => value ?? null);
+  const made = field.nullish().transform((value) => value ?? null);
+  const rule = fieldRules.get(field);
+  return rule === undefined ? made : ruled(made, { ...rule, optional: true });
 }
 
 /** Columns that every dataset's event begins with. */
 export const EVENT_HEAD = { event_id: text(), produced_at: timestamp() };
 
+/** A check of a whole event by two required fields of one kind: the second is not less than the first. */
+export function inOrder<const First extends string, const Second extends string>(first: First, second: Second) {
+  const check = (event: Readonly<Record<First | Second, number>>): boolean => event[second] >= event[first];
+  orderRules.set(check, { first, second });
+  return check;
+}
+
 /** For an event of something that lasts. */
-export function endsAfterStart(event: { started_at: number; ended_at: number }): boolean {
-  return event.ended_at >= event.started_at;
+export const endsAfterStart = inOrder('started_at', 'ended_at');
+
+function ruled<Field extends z.ZodType>(field: Field, rule: Partial<FieldRule> & Pick<FieldRule, 'kind'>): Field {
+  fieldRules.set(field, { low: 0, high: 0, optional: false, ...rule });
+  return field;
 }
 
 function missingOrType(issue: { readonly input?: unknown }): string {

@@ -6,6 +6,7 @@ import type { Scratch } from '../storage/scratch.ts';
 import type { BronzeSlice } from './bronze-slice.ts';
 import { judgeBronze, NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
 import { mergeBatch, NOTHING_MERGED, type Merge } from './merge-batch.ts';
+import { LearnedShapes } from './learned-shapes.ts';
 import type { SilverOptions } from './silver.ts';
 import type { StepTimes } from './step-times.ts';
 
@@ -18,6 +19,8 @@ export interface SliceTarget {
   readonly silver: Snapshot;
   readonly rejected: Snapshot;
   readonly appId: string;
+  /** Of the slices before. */
+  readonly shapes: LearnedShapes;
   readonly lacks: { readonly silver: boolean; readonly rejected: boolean };
 }
 
@@ -44,6 +47,7 @@ export async function applySlice(
   const work: SliceWork = {
     tables: { silver: target.silver, rejected: target.rejected, writesRejected: target.lacks.rejected },
     define: (area, scratch) => defineRelation(area, 'bronze', options.bronze, contract, slice.files, scratch, signal),
+    shapes: target.shapes,
   };
   return judgeSlice(options, work, times, signal, ({ judged, rejected, merge }) =>
     commitBoth(options, target, slice, judged, rejected, merge, times, signal),
@@ -55,6 +59,8 @@ export interface SliceWork {
   readonly tables: { readonly silver: Snapshot; readonly rejected: Snapshot; readonly writesRejected: boolean };
   /** Makes the relation `bronze` in the work area. */
   readonly define: (area: Database, scratch: Scratch) => Promise<void>;
+  /** Those learned from slices before, and then from this one too. */
+  readonly shapes?: LearnedShapes;
 }
 
 /** Judged, with the rejected rows in files that nobody refers to yet. */
@@ -68,7 +74,7 @@ export interface JudgedSlice {
 /** Judges rows in a work area of their own, which is there as long as `use` runs. */
 export async function judgeSlice<T>(
   options: SilverOptions,
-  { tables, define }: SliceWork,
+  { tables, define, shapes = new LearnedShapes(options.dataset) }: SliceWork,
   times: StepTimes,
   signal: AbortSignal,
   use: (slice: JudgedSlice) => Promise<T>,
@@ -83,7 +89,7 @@ export async function judgeSlice<T>(
       async (area) => {
         await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
         await define(area, scratch);
-        const judged = await times.measure('judge', () => judgeBronze(area, schema, options.dataset, signal));
+        const judged = await times.measure('judge', () => judgeBronze(area, schema, shapes, signal));
         await checkConservation(area, judged, options);
         const nowUs = BigInt(options.clock.nowMs()) * 1000n;
         const rejected = tables.writesRejected

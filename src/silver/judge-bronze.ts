@@ -1,167 +1,163 @@
-import type { Column, DatasetContract } from '../../schemas/contract.ts';
+import type { Column } from '../../schemas/contract.ts';
 import { filled, quoted } from '../base/identifiers.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
-import { judge, type EventValue, type Verdict } from './judge.ts';
+import type { BodyShape } from './body-shape.ts';
+import type { EventRules } from './event-rules.ts';
+import { RowJudge } from './judge-rows.ts';
+import type { LearnedShapes } from './learned-shapes.ts';
+import { KEPT_BYTES_MAX, matchShapes } from './match-shapes.ts';
+import { UnknownNames } from './unknown-names.ts';
 
-const read = sqlFile(new URL('statements/read-bronze.sql', import.meta.url));
-const judgedSql = sqlFile(new URL('statements/judged.sql', import.meta.url));
+const readBronzeSql = sqlFile(new URL('statements/read-bronze.sql', import.meta.url));
+const readLeftOverSql = sqlFile(new URL('statements/read-left-over.sql', import.meta.url));
+const leftOverCountsSql = sqlFile(new URL('statements/left-over-counts.sql', import.meta.url));
+const leftOverSampleSql = sqlFile(new URL('statements/left-over-sample.sql', import.meta.url));
+const shapeCountsSql = sqlFile(new URL('statements/shape-counts.sql', import.meta.url));
+const addAppendedSql = sqlFile(new URL('statements/add-appended.sql', import.meta.url));
 
-/** Unknown field names that the receipt shows; the others are only ignored. */
-export const UNKNOWN_NAMES_MAX = 20;
+const limits = {
+  /** Rows left over that zod judges without learning from them first: it is done with them sooner. */
+  leftRowsMax: 2000,
+  /** The same as a share of the slice. */
+  leftShareMax: 0.02,
+  /** Rows judged to learn the shapes of the others. */
+  sampleRows: 500,
+} as const;
 
 export interface Judged {
   readonly rowsIn: number;
   readonly accepted: number;
+  /** Of these, rows that SQL accepted by their shape. */
+  readonly acceptedByShape: number;
   /** By reason. */
   readonly rejected: Readonly<Record<string, number>>;
   /** By name, the first 20 met: accepted events that had a field of this name. */
   readonly unknownFields: Readonly<Record<string, number>>;
 }
 
-export const NOTHING_JUDGED: Judged = { rowsIn: 0, accepted: 0, rejected: {}, unknownFields: {} };
-
-type Appender = Awaited<ReturnType<Database['connection']['createAppender']>>;
+export const NOTHING_JUDGED: Judged = { rowsIn: 0, accepted: 0, acceptedByShape: 0, rejected: {}, unknownFields: {} };
 
 /**
  * Judges every row of the relation `bronze` by the contract (domain section 1) and makes two tables in the schema:
  * `judged` (the contract's fields and the row's origin, in the types of the silver table) and `refused` (origin,
- * reason, body). Rows pass by in chunks of DuckDB's.
+ * reason, body). SQL accepts the rows whose body has a known shape; the rest is zod's, which alone refuses.
  */
 export async function judgeBronze(
-  database: Database,
+  area: Database,
   schema: string,
-  dataset: DatasetContract,
+  shapes: LearnedShapes,
   signal: AbortSignal,
 ): Promise<Judged> {
   // A stream holds its connection, so that the rows go back through another one.
-  const writer = await database.connect();
+  const writer = await area.connect();
+  const unknown = new UnknownNames();
   try {
-    await writer.run(createTables(schema, dataset.fields));
-    const accepted = await writer.connection.createAppender('appended', schema);
-    const refused = await writer.connection.createAppender('refused', schema);
-    const tally = new Tally(dataset, accepted, refused);
-    const rows = await database.connection.stream(read);
-    for (let chunk = await rows.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await rows.fetchChunk()) {
-      signal.throwIfAborted();
-      tally.take(chunk.getColumns() as unknown as BronzeColumns);
-    }
-    accepted.closeSync();
-    refused.closeSync();
-    await database.run(filled(judgedSql, { instants: instantsOf(dataset.fields) }));
-    await database.run('DROP TABLE appended');
-    return tally.result();
+    await writer.run(createTables(schema, shapes.dataset.fields));
+    const isFast = shapes.rules !== undefined;
+    const acceptedByShape = isFast ? await judgeByShape(area, shapes, shapes.rules, unknown, signal) : 0;
+    const rows = await RowJudge.open(writer, schema, shapes.dataset, unknown);
+    if (isFast) await judgeLeftOver(area, rows, signal);
+    else await rows.judgeAll(area, readBronzeSql, { taken_above_bytes: -1 }, signal);
+    rows.close();
+    await area.run(filled(addAppendedSql, { instants: instantsOf(shapes.dataset.fields) }), undefined, signal);
+    await area.run('DROP TABLE appended');
+    return {
+      rowsIn: rows.rowsIn + acceptedByShape,
+      accepted: rows.accepted + acceptedByShape,
+      acceptedByShape,
+      rejected: Object.fromEntries(rows.reasons),
+      unknownFields: unknown.result(),
+    };
   } finally {
     writer.close();
   }
 }
 
-/** Columns of read-bronze.sql in order. The body has a mark in front: the driver drops U+FEFF at a string's head. */
-type BronzeColumns = readonly [
-  markedBody: readonly (string | null)[],
-  bodyBase64: readonly (string | null)[],
-  partitionId: readonly number[],
-  sequenceNumber: readonly bigint[],
-  enqueuedAtUs: readonly bigint[],
-];
-
-interface Origin {
-  readonly body: string | null;
-  readonly bodyBase64: string | null;
-  readonly partitionId: number;
-  readonly sequenceNumber: bigint;
-  readonly enqueuedAtUs: bigint;
-}
-
-class Tally {
-  readonly #dataset: DatasetContract;
-  readonly #accepted: Appender;
-  readonly #refused: Appender;
-  readonly #reasons = new Map<string, number>();
-  readonly #unknown = new Map<string, number>();
-  #rowsIn = 0;
-  #acceptedCount = 0;
-
-  constructor(dataset: DatasetContract, accepted: Appender, refused: Appender) {
-    this.#dataset = dataset;
-    this.#accepted = accepted;
-    this.#refused = refused;
-  }
-
-  take([markedBody, bodyBase64, partitionId, sequenceNumber, enqueuedAtUs]: BronzeColumns): void {
-    for (let row = 0; row < markedBody.length; row++) {
-      const origin: Origin = {
-        body: markedBody[row]?.slice(1) ?? null,
-        bodyBase64: bodyBase64[row] ?? null,
-        partitionId: partitionId[row] ?? 0,
-        sequenceNumber: sequenceNumber[row] ?? 0n,
-        enqueuedAtUs: enqueuedAtUs[row] ?? 0n,
-      };
-      this.#rowsIn++;
-      this.#put(origin, judge(this.#dataset, origin.body));
+/** The fast path: fills `judged`, leaves the rest in `left_over`, and gives the number of rows accepted. */
+async function judgeByShape(
+  area: Database,
+  shapes: LearnedShapes,
+  rules: EventRules,
+  unknown: UnknownNames,
+  signal: AbortSignal,
+): Promise<number> {
+  const numbered: BodyShape[] = [...shapes.list()];
+  await matchShapes(area, rules, 'bronze', numbered, 1, signal);
+  const [judged] = await area.rows<{ rows: bigint }>('SELECT count(*) AS rows FROM judged');
+  const left = await leftOver(area);
+  if (left.rows > Math.max(limits.leftRowsMax, limits.leftShareMax * (Number(judged?.rows) + left.rows))) {
+    const sample = filled(leftOverSampleSql, { rows: String(limits.sampleRows) });
+    const bodies = await area.rows<{ marked_body: string }>(sample, undefined, signal);
+    const learned = shapes.learn(bodies.map(({ marked_body: marked }) => marked.slice(1)));
+    if (learned.length > 0) {
+      await matchShapes(area, rules, 'left_over', learned, numbered.length + 1, signal);
+      numbered.push(...learned);
     }
   }
+  return countShapes(area, shapes, numbered, unknown);
+}
 
-  result(): Judged {
-    return {
-      rowsIn: this.#rowsIn,
-      accepted: this.#acceptedCount,
-      rejected: Object.fromEntries(this.#reasons),
-      unknownFields: Object.fromEntries(this.#unknown),
-    };
+interface ShapeCount extends Record<string, unknown> {
+  readonly shape: number;
+  readonly rows: bigint;
+  readonly first_position: bigint;
+}
+
+async function countShapes(
+  area: Database,
+  shapes: LearnedShapes,
+  numbered: readonly BodyShape[],
+  unknown: UnknownNames,
+): Promise<number> {
+  const counts = new Map((await area.rows<ShapeCount>(shapeCountsSql)).map((row) => [numbered[row.shape - 1], row]));
+  for (const [shape, { rows, first_position: position }] of counts) {
+    for (const name of shape?.unknown ?? []) unknown.addMany(name, Number(rows), Number(position));
   }
-
-  #put(origin: Origin, verdict: Verdict): void {
-    if (!verdict.accepted) {
-      this.#reasons.set(verdict.reason, (this.#reasons.get(verdict.reason) ?? 0) + 1);
-      appendRefused(this.#refused, origin, verdict.reason);
-      return;
-    }
-    this.#acceptedCount++;
-    for (const { name, type } of this.#dataset.fields) append(this.#accepted, type, verdict.values[name] ?? null);
-    this.#accepted.appendBigInt(origin.enqueuedAtUs);
-    this.#accepted.appendInteger(origin.partitionId);
-    this.#accepted.appendBigInt(origin.sequenceNumber);
-    this.#accepted.endRow();
-    for (const name of verdict.unknown) {
-      const count = this.#unknown.get(name);
-      if (count !== undefined || this.#unknown.size < UNKNOWN_NAMES_MAX) this.#unknown.set(name, (count ?? 0) + 1);
-    }
+  shapes.keep((shape) => counts.has(shape));
+  for (const column of ['shape', 'position', 'is_large', 'body', 'body_base64']) {
+    await area.run(`ALTER TABLE judged DROP COLUMN ${column}`);
   }
+  return [...counts.values()].reduce((sum, { rows }) => sum + Number(rows), 0);
 }
 
-function appendRefused(appender: Appender, origin: Origin, reason: string): void {
-  appender.appendBigInt(origin.enqueuedAtUs);
-  appender.appendInteger(origin.partitionId);
-  appender.appendBigInt(origin.sequenceNumber);
-  appender.appendVarchar(reason);
-  append(appender, 'string', origin.body);
-  append(appender, 'string', origin.bodyBase64);
-  appender.endRow();
+async function judgeLeftOver(area: Database, rows: RowJudge, signal: AbortSignal): Promise<void> {
+  const { large } = await leftOver(area);
+  await rows.judgeAll(area, readLeftOverSql, undefined, signal);
+  if (large > 0) await rows.judgeAll(area, readBronzeSql, { taken_above_bytes: KEPT_BYTES_MAX }, signal);
+  await area.run('DROP TABLE left_over');
 }
 
-function append(appender: Appender, type: Column['type'], value: EventValue): void {
-  if (value === null) appender.appendNull();
-  else if (typeof value === 'string') appender.appendVarchar(value);
-  else if (typeof value === 'boolean') appender.appendBoolean(value);
-  else if (type === 'integer') appender.appendInteger(value);
-  else appender.appendBigInt(BigInt(value));
+async function leftOver(area: Database): Promise<{ rows: number; large: number }> {
+  const [counts] = await area.rows<{ rows: bigint; large: bigint }>(leftOverCountsSql);
+  return { rows: Number(counts?.rows ?? 0), large: Number(counts?.large ?? 0) };
 }
 
-/** What the driver's appender takes: instants as microseconds, which the statements turn into timestamps. */
-const APPENDED: Readonly<Record<string, string>> = {
+const TYPES: Readonly<Record<string, string>> = {
   string: 'VARCHAR',
   long: 'BIGINT',
   integer: 'INTEGER',
   boolean: 'BOOLEAN',
-  timestamp: 'BIGINT',
+  timestamp: 'TIMESTAMPTZ',
 };
 
-const ORIGIN = 'enqueued_at BIGINT, partition_id INTEGER, sequence_number BIGINT';
+/** The driver's appender takes instants as microseconds alone. */
+function appendedType(type: Column['type']): string {
+  return type === 'timestamp' ? 'BIGINT' : (TYPES[type] ?? '');
+}
+
+const ORIGIN: readonly Column[] = [
+  { name: 'enqueued_at', type: 'timestamp' },
+  { name: 'partition_id', type: 'integer' },
+  { name: 'sequence_number', type: 'long' },
+];
 
 function createTables(schema: string, fields: readonly Column[]): string {
-  const columns = fields.map(({ name, type }) => `${quoted(name)} ${APPENDED[type]}`).join(', ');
-  return `CREATE OR REPLACE TABLE ${quoted(schema)}.appended (${columns}, ${ORIGIN});
-    CREATE OR REPLACE TABLE ${quoted(schema)}.refused (${ORIGIN}, reason VARCHAR, body VARCHAR, body_base64 VARCHAR)`;
+  const columns = (some: readonly Column[], typeOf: (type: Column['type']) => string | undefined): string =>
+    some.map(({ name, type }) => `${quoted(name)} ${typeOf(type)}`).join(', ');
+  const origin = columns(ORIGIN, appendedType);
+  return `CREATE OR REPLACE TABLE ${quoted(schema)}.judged (${columns([...fields, ...ORIGIN], (type) => TYPES[type])});
+    CREATE OR REPLACE TABLE ${quoted(schema)}.appended (${columns(fields, appendedType)}, ${origin});
+    CREATE OR REPLACE TABLE ${quoted(schema)}.refused (${origin}, reason VARCHAR, body VARCHAR, body_base64 VARCHAR)`;
 }
 
 function instantsOf(fields: readonly Column[]): string {

@@ -5,9 +5,10 @@ import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts
 import { nextSlice, type BronzeSlice } from './bronze-slice.ts';
 import { ensureTables } from './ensure-tables.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
-import { UNKNOWN_NAMES_MAX } from './judge-bronze.ts';
+import { LearnedShapes } from './learned-shapes.ts';
 import type { SilverOptions, SilverOutcome } from './silver.ts';
 import { StepTimes } from './step-times.ts';
+import { UNKNOWN_NAMES_MAX } from './unknown-names.ts';
 
 const limits = {
   /** Compressed; some half a million rows of 300 bytes. */
@@ -20,6 +21,7 @@ const limits = {
 export async function runDataset(options: SilverOptions, signal: AbortSignal): Promise<SilverOutcome> {
   const times = new StepTimes(options.clock);
   const total = new Total(options.dataset.name);
+  const shapes = new LearnedShapes(options.dataset);
   let conflicts = 0;
   for (;;) {
     const target = await readTarget(options, signal);
@@ -28,7 +30,7 @@ export async function runDataset(options: SilverOptions, signal: AbortSignal): P
     if (target.slice === undefined) return total.outcome('complete', times);
     if (options.stop?.aborted === true) return total.outcome('stopped', times);
     const slice = await target.slice();
-    const result = await applySlice(options, target, slice, times, signal);
+    const result = await applySlice(options, { ...target, shapes }, slice, times, signal);
     if (result.kind === 'locked') return total.outcome('locked', times);
     if (result.kind === 'applied') total.add(result, slice);
     conflicts = result.kind === 'conflicted' ? conflicts + 1 : 0;
@@ -36,7 +38,7 @@ export async function runDataset(options: SilverOptions, signal: AbortSignal): P
   }
 }
 
-interface Target extends SliceTarget {
+interface Target extends Omit<SliceTarget, 'shapes'> {
   /** Bronze version that the silver table has applied; -1: none. */
   readonly silverVersion: number;
   /** Undefined where nothing is pending. */

@@ -1,0 +1,2 @@
+-- Instants were appended as microseconds.
+INSERT INTO judged BY NAME SELECT * REPLACE ({instants}) FROM appended

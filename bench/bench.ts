@@ -4,9 +4,10 @@ import Table from 'cli-table3';
 import { drain } from './lanes/drain.ts';
 import type { Figure, Lane } from './lanes/lane.ts';
 import { parquet } from './lanes/parquet.ts';
+import { silver } from './lanes/silver.ts';
 import { formatSpread } from './statistics.ts';
 
-const LANES: readonly Lane[] = [drain, parquet];
+const LANES: readonly Lane[] = [drain, parquet, silver];
 /** Lanes measured within another, because only what runs in turn can be compared. */
 const WITHIN: Readonly<Record<string, string>> = { client: 'drain', empty: 'drain' };
 

@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bronzeTable } from '../schemas/bronze-table.ts';
+import { systemClock } from '../src/base/clock.ts';
+import { MiB } from '../src/base/limits.ts';
+import { commit, ensureTable, writeFiles } from '../src/delta/delta.ts';
+import { openDatabase, sqlFile } from '../src/duckdb/duckdb.ts';
+import { openStore, parseLake } from '../src/storage/open-store.ts';
+import { openScratch } from '../src/storage/scratch.ts';
+
+const rowsSql = sqlFile(new URL('bronze-rows.sql', import.meta.url));
+/** What a drain commits at once: its buffer of 12 MiB. */
+const ROWS_A_COMMIT = 36_000;
+
+export interface BronzeRows {
+  readonly events: number;
+  /** Number of the first event, which makes its ids: more events of the same numbers are the same events. */
+  readonly first?: number;
+  /** Days that the calls are spread over, from 2026-01-05 on. */
+  readonly days: number;
+  /** Whether 1 % are no events and 5 % were sent before; true. */
+  readonly hostile?: boolean;
+  readonly rowsACommit?: number;
+}
+
+/** Adds rows of call_legs to the bronze table of a lake in a folder, straight, as a drain would have left them. */
+export async function makeBronze(lake: string, rows: BronzeRows, signal: AbortSignal): Promise<void> {
+  const store = await openStore(parseLake(lake), { connectionString: undefined, create: true }, signal);
+  const location = { store, root: 'bronze/call_legs' };
+  const context = { clock: systemClock, runId: 'bench' };
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-bronze-'));
+  const database = await openDatabase({ memoryBytesMax: 1024 * MiB, threads: 2, temporaryFolder: folder });
+  const scratch = await openScratch(folder, 64 * MiB);
+  const first = rows.first ?? 0;
+  const atOnce = rows.rowsACommit ?? ROWS_A_COMMIT;
+  try {
+    let snapshot = await ensureTable(location, bronzeTable, { context }, signal);
+    for (let made = 0; made < rows.events; made += atOnce) {
+      await database.run(rowsSql, {
+        first: first + made,
+        rows: Math.min(atOnce, rows.events - made),
+        days: rows.days,
+        hostile: rows.hostile ?? true,
+        start_us: BigInt(Date.UTC(2026, 0, 5)) * 1000n,
+      });
+      const add = await writeFiles(database, location, bronzeTable, 'staged', scratch, signal);
+      const result = await commit(location, snapshot, { operation: 'WRITE', add }, context, signal);
+      if (result.kind !== 'committed') throw new Error(`bronze rows were not committed: ${result.reason}`);
+      snapshot = result.snapshot;
+    }
+  } finally {
+    database.close();
+    await scratch.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

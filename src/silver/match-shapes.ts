@@ -11,8 +11,8 @@ export const KEPT_BYTES_MAX = 16 * 1024;
 
 /**
  * One pass of the fast path: judges the rows of `source` by the shapes. `bronze`: makes the table `judged` of what is
- * accepted; `left_over`: adds to it. The rows that zod must judge are then the table `left_over`. Shape i of the list is
- * number `firstNumber` + i in the column `shape` of `judged`.
+ * accepted; `left_over`: adds to it. The rows that zod must judge are then the table `left_over`. Shape i of the list
+ * is number `firstNumber` + i in the column `shape` of `judged`.
  */
 export async function matchShapes(
   area: Database,

@@ -3,6 +3,7 @@ import { isAbort, toSluiceError, type SluiceError } from '../base/errors.ts';
 import { readConfiguration, type Configuration } from './configuration.ts';
 import { holdLease, type HeldLease } from './hold-lease.ts';
 import { loadPipeline, openLake, type Lake } from './lake.ts';
+import { runStops } from './run-stops.ts';
 import type { Terminal } from './terminal.ts';
 
 export type MaintenanceOutcome = 'complete' | 'empty' | 'stopped' | 'locked' | 'failed';
@@ -34,6 +35,8 @@ export interface Maintenance {
 export interface MaintenanceCommand {
   readonly name: string;
   readonly json: boolean;
+  /** It changes nothing, and may run beside another. */
+  readonly readOnly?: boolean;
   /** Before the lease: throws `usage` where an argument is wrong. */
   readonly check?: (pipeline: Pipeline, configuration: Configuration) => void;
   readonly steps: (work: Maintenance, signal: AbortSignal) => Promise<readonly Step[]> | readonly Step[];
@@ -58,9 +61,10 @@ export async function maintain(command: MaintenanceCommand, terminal: Terminal):
   const log = terminal.logOf(configuration);
   const pipeline = await loadPipeline(configuration);
   command.check?.(pipeline, configuration);
-  const lake = await openLake(configuration, terminal, { readOnly: false, log });
+  const readOnly = command.readOnly ?? false;
+  const lake = await openLake(configuration, terminal, { readOnly, log });
   try {
-    const held = await holdLease(lake, command.name, configuration, terminal.stop);
+    const held = readOnly ? withoutLease(terminal) : await holdLease(lake, command.name, configuration, terminal.stop);
     try {
       const found = await carryOut(command, { configuration, pipeline, lake }, held);
       return tell(command, found, held, terminal);
@@ -70,6 +74,10 @@ export async function maintain(command: MaintenanceCommand, terminal: Terminal):
   } finally {
     await lake.close();
   }
+}
+
+function withoutLease({ stop: { soft, hard } }: Terminal): HeldLease {
+  return { lease: undefined, stops: runStops(soft, hard), isLocked: () => false };
 }
 
 interface Found {
@@ -84,8 +92,8 @@ async function carryOut(
 ): Promise<Found> {
   const done: Done[] = [];
   const errors: SluiceError[] = [];
-  if (lease === undefined) return { done, errors };
-  const work = { ...tools, fence: lease.number, stop: stops.soft };
+  if (lease === undefined && command.readOnly !== true) return { done, errors };
+  const work = { ...tools, fence: lease?.number ?? 0, stop: stops.soft };
   for (const { table, run } of await command.steps(work, stops.work)) {
     if (stops.soft.aborted) break;
     try {

@@ -1,13 +1,15 @@
 import { Argument, Option, type Command } from 'commander';
-import { bytes, command, day, jsonOption, type RunCommand } from './command-options.ts';
+import { bytes, command, day, duration, jsonOption, type RunCommand } from './command-options.ts';
 import type { Terminal } from './terminal.ts';
-import { parseBytes } from './units.ts';
+import { parseBytes, parseDurationMs } from './units.ts';
 
 const MAX_INPUT = '512MB';
+const RETAIN = '7d';
 
 /** The commands that keep a lake in shape. What a command does is loaded when it is run. */
 export function addMaintenance(program: Command, terminal: Terminal, run: RunCommand): void {
   addOptimize(program, terminal, run);
+  addVacuum(program, terminal, run);
   addRebuild(program, terminal, run);
 }
 
@@ -23,6 +25,22 @@ function addOptimize(program: Command, terminal: Terminal, run: RunCommand): voi
     .addOption(jsonOption())
     .action((table: string | undefined, options) =>
       run(import('./optimize.ts').then(({ optimize }) => optimize(table, options, terminal))),
+    );
+}
+
+function addVacuum(program: Command, terminal: Terminal, run: RunCommand): void {
+  const what = 'Lists files that no snapshot within the retention and no reader needs; deletes them with --apply';
+  command(program, 'vacuum', what, 'sluice vacuum --retain 30d --apply')
+    .argument('[table]', 'silver.call_legs for instance (default: every table, old leases and receipts)')
+    .addOption(
+      new Option('--retain <duration>', 'snapshots younger than this stay readable')
+        .argParser(duration)
+        .default(parseDurationMs(RETAIN), RETAIN),
+    )
+    .option('--apply', 'delete what is listed')
+    .addOption(jsonOption())
+    .action((table: string | undefined, options) =>
+      run(import('./vacuum.ts').then(({ vacuum }) => vacuum(table, options, terminal))),
     );
 }
 

@@ -9,6 +9,7 @@ import * as commits from './commit.ts';
 import * as compactions from './compact-table.ts';
 import * as creation from './create-table.ts';
 import * as dataFiles from './data-files.ts';
+import * as garbage from './find-garbage.ts';
 import * as checkpoints from './log-checkpoint.ts';
 import type { MetadataAction, ProtocolAction } from './log-entry.ts';
 import * as relations from './relation.ts';
@@ -285,4 +286,28 @@ export function compactTable(
   signal: AbortSignal,
 ): Promise<Compaction> {
   return compactions.compactTable(location, options, signal);
+}
+
+export interface GarbageOptions {
+  readonly nowMs: number;
+  /** Snapshots younger than this stay readable. */
+  readonly retainMs: number;
+  /** As of `compactTable`. */
+  readonly readThrough: number | undefined;
+}
+
+/** An object of a table that nothing needs any more. */
+export interface Garbage {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly kind: 'data file' | 'log';
+}
+
+/**
+ * Objects that neither the latest snapshot needs, nor one within the retention, nor a reader that has still to read
+ * the log: data files, and log files before an old log checkpoint, oldest first. A file that no commit named counts
+ * only after a day, since a run may be about to commit it. Deletes nothing.
+ */
+export function findGarbage(location: TableLocation, options: GarbageOptions, signal: AbortSignal): Promise<Garbage[]> {
+  return garbage.findGarbage(location, options, signal);
 }

@@ -164,7 +164,7 @@ async function startingState(
 }
 
 /** Newest first; a checkpoint in several parts counts only where all of them are there. */
-function completeCheckpoints(files: readonly LogFile[]): { version: number; paths: string[] }[] {
+export function completeCheckpoints(files: readonly LogFile[]): { version: number; paths: string[] }[] {
   const groups = new Map<string, { version: number; parts: number; paths: string[] }>();
   for (const file of files) {
     if (file.kind !== 'checkpoint') continue;

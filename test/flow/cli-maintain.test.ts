@@ -30,7 +30,7 @@ const CONTENTS = `SELECT
   (SELECT sum(calls) || ' ' || sum(human_legs) FROM gold.queue_daily) AS queues`;
 
 test.each(['folder', 'azurite'] as const)(
-  'a lake in a %s is optimized and rebuilt, and its tables say the same',
+  'a lake in a %s is optimized, rebuilt and vacuumed, and its tables say the same',
   async (lake) => {
     const on = where(lake);
     const json = async (...args: string[]) => {
@@ -61,6 +61,15 @@ test.each(['folder', 'azurite'] as const)(
     expect(rebuilt).toMatchObject({ command: 'rebuild', outcome: 'complete', exitCode: 0 });
     expect(await json('rebuild', 'gold', '--day', '2026-01-05')).toMatchObject({ outcome: 'complete' });
     expect(await json('rebuild', 'gold')).toMatchObject({ outcome: 'complete' });
+    expect(await query(CONTENTS, on)).toEqual(before);
+
+    const listed = await json('vacuum', '--retain', '1ms');
+    const found = tableOf(listed, 'bronze/call_legs');
+    expect(found).toMatchObject({ outcome: 'complete', applied: false, deleted: 0, found: lake === 'folder' ? 3 : 2 });
+    expect(tableOf(await json('vacuum'), 'bronze/call_legs')).toMatchObject({ outcome: 'empty' });
+    const applied = await json('vacuum', '--retain', '1ms', '--apply');
+    expect(tableOf(applied, 'bronze/call_legs').deleted).toBe(found.found);
+    expect(tableOf(await json('vacuum', '--retain', '1ms'), 'bronze/call_legs')).toMatchObject({ found: 0 });
     expect(await query(CONTENTS, on)).toEqual(before);
     expect(await json('ingest-once')).toMatchObject({ outcome: 'empty' });
   },

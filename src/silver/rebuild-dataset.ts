@@ -8,6 +8,7 @@ import { bronzeAppId } from './bronze-app-id.ts';
 import { commitTable, type Landed } from './commit-table.ts';
 import { madeFor, openTables } from './ensure-tables.ts';
 import { judgeSlice } from './apply-slice.ts';
+import { LearnedShapes } from './learned-shapes.ts';
 import { withoutDataset } from './rejected-files.ts';
 import type { RebuildOutcome, SilverOptions } from './silver.ts';
 import { StepTimes } from './step-times.ts';
@@ -64,11 +65,13 @@ async function stage(options: SilverOptions, target: Target, signal: AbortSignal
   const rejected: DataFile[] = [];
   const counts = { ...NOTHING };
   const { bronze } = target;
+  const shapes = new LearnedShapes(options.dataset);
   for (const slice of slicesOf(bronze?.files.values() ?? [], options.sliceBytesMax ?? limits.sliceBytesMax)) {
     if (options.stop?.aborted === true) return 'stopped';
     const silver = { ...target.silver, contract: options.dataset.silver, files: new Map(files) };
     const work = {
       tables: { silver, rejected: target.rejected, writesRejected: true },
+      shapes,
       define: (area: Database, scratch: Scratch) =>
         defineRelation(area, 'bronze', options.bronze, bronze?.contract ?? bronzeTable, slice, scratch, signal),
     };

@@ -25,6 +25,11 @@ export const ERROR_CODES = {
     false,
     'The contract differs from that of the tables by more than new optional fields; run `rebuild`.',
   ),
+  adopt_refused: means(
+    2,
+    false,
+    'The checkpoint is no stream of these hubs, or the lake has read them; nothing changed.',
+  ),
   port_in_use: means(2, false, 'Another process listens on the port; give another one or 0.'),
   events_lost: means(3, false, 'Events expired before they were read and the policy is `fail`.'),
   hub_recreated: means(3, false, 'The hub was deleted and created again: give it a new lake.'),

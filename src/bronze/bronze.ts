@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { SluiceError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { TableLocation } from '../delta/delta.ts';
+import type { Conflict, TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { CheckpointStore, EventSource } from '../eventhubs/eventhubs.ts';
 import type { Scratch } from '../storage/scratch.ts';
+import { adoptInto } from './adopt.ts';
 import { ingestHub } from './ingest.ts';
 import { lookAhead } from './look-ahead.ts';
 
@@ -123,4 +124,26 @@ export async function planBronze(options: PlanOptions, signal: AbortSignal): Pro
 /** Carries out a plan made now. Failures are in the outcome; only an abort of `signal` is thrown. */
 export function ingestBronze(options: BronzeOptions, signal: AbortSignal): Promise<BronzeOutcome> {
   return ingestHub(options, signal);
+}
+
+export type AdoptOptions = Pick<BronzeOptions, 'table' | 'gaps' | 'fence' | 'runId' | 'clock' | 'log'>;
+
+/** Where partitions that were never read are to begin: at the next sequence number that their last reader wanted. */
+export interface Adoption {
+  readonly dataset: string;
+  readonly createdAtMs: number;
+  /** By partition. */
+  readonly next: ReadonlyMap<string, number>;
+}
+
+/**
+ * Commits the numbers without a row, for all partitions or none. A conflict: a partition was read meanwhile, or the
+ * lease was lost; then nothing changed.
+ */
+export function adoptPositions(
+  options: AdoptOptions,
+  adoption: Adoption,
+  signal: AbortSignal,
+): Promise<Conflict | undefined> {
+  return adoptInto(options, adoption, signal);
 }

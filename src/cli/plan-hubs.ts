@@ -22,8 +22,12 @@ export interface PlannedHub extends Attempted<BronzePlan> {
   readonly hub: string;
 }
 
-/** Every hub's ranges, side by side. */
-export async function planHubs(place: PlanPlace, signal: AbortSignal): Promise<PlannedHub[]> {
+/** Ranges of the hubs (all of the pipeline's, or those chosen), side by side. */
+export async function planHubs(
+  place: PlanPlace,
+  signal: AbortSignal,
+  isChosen: (hub: string) => boolean = () => true,
+): Promise<PlannedHub[]> {
   const { configuration, pipeline, store, clock, log } = place;
   const { openEventSource } = await import('../eventhubs/eventhubs.ts');
   const connection = required(configuration.eventHubs, 'SLUICE_EVENTHUBS', EVENTHUBS_HINT);
@@ -42,7 +46,8 @@ export async function planHubs(place: PlanPlace, signal: AbortSignal): Promise<P
       await source.close();
     }
   };
-  return Promise.all(pipeline.datasets.map(({ name }) => planned(name)));
+  const chosen = pipeline.datasets.filter(({ name }) => isChosen(hubName(name)));
+  return Promise.all(chosen.map(({ name }) => planned(name)));
 }
 
 type Table = { readonly store: ObjectStore; readonly root: string };

@@ -56,6 +56,7 @@ export function makeProgram(terminal: Terminal, run: RunCommand): Command {
   addHub(program, terminal, run);
   addSql(program, terminal, run);
   addPlan(program, terminal, run);
+  addAdopt(program, terminal, run);
   addRuns(program, terminal, run);
   addMaintenance(program, terminal, run);
   addConfig(program, terminal, run);
@@ -148,6 +149,16 @@ function addPlan(program: Command, terminal: Terminal, run: RunCommand): void {
   command(program, 'plan', 'What a run would do now; reads no event, writes nothing', 'sluice plan')
     .addOption(jsonOption())
     .action((options) => run(import('./plan.ts').then(({ plan }) => plan(options, terminal))));
+}
+
+function addAdopt(program: Command, terminal: Terminal, run: RunCommand): void {
+  const example =
+    'sluice adopt --spark-checkpoint abfss://lake@account.dfs.core.windows.net/checkpoints/surveys --dry-run';
+  command(program, 'adopt', 'Begins where a Spark stream ended: takes its checkpoint over', example)
+    .requiredOption('--spark-checkpoint <dir>', 'its checkpointLocation: a folder or the URL of a container and path')
+    .option('--dry-run', 'only say where each partition would begin')
+    .addOption(jsonOption())
+    .action((options) => run(import('./adopt.ts').then(({ adopt }) => adopt(options, terminal))));
 }
 
 function addRuns(program: Command, terminal: Terminal, run: RunCommand): void {

@@ -76,9 +76,22 @@ export interface GoldViewContract {
 export interface GoldSource {
   readonly table: string;
   readonly touchedDays: URL;
-  /** What the model needs of the table for a day: the partitions of that day and of so many days after it.
-   * Undefined: it needs the whole table. */
+  /** What `touchedDays` reads besides `changed`: of each table only what its rules, taken together, name. */
+  readonly looksAt: readonly GoldLook[];
+  /** What the model needs of the table for a day: the partitions of that day and of so many days after it. */
   readonly window?: { readonly column: string; readonly daysAhead: number };
+  /** Or the rows that agree in these columns with a row which another source, one with a window, has on the day.
+   * With neither it needs the whole table. */
+  readonly by?: { readonly columns: readonly string[]; readonly of: string };
+}
+
+export interface GoldLook {
+  /** A source of the view; or the view itself, by its name: its rows as they are. */
+  readonly table: string;
+  /** Rows that agree with a changed one in these columns. */
+  readonly by?: readonly string[];
+  /** Or rows of the day that a changed one has in this column, and of so many days before it. With neither: all. */
+  readonly window?: { readonly column: string; readonly daysBefore: number };
 }
 
 export interface GoldChart {

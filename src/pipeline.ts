@@ -45,11 +45,24 @@ export const callCentre: Pipeline = {
         {
           table: 'call_legs',
           touchedDays: new URL('gold/touched/agent_daily.call_legs.sql', import.meta.url),
+          looksAt: [
+            { table: 'call_legs', by: ['call_id'] },
+            { table: 'call_legs', window: { column: 'start_date', daysBefore: 2 } },
+          ],
           // 86,400 seconds after a day's last start lie in the day after the next one where a day has 23 hours.
           window: { column: 'start_date', daysAhead: 2 },
         },
-        { table: 'surveys', touchedDays: new URL('gold/touched/agent_daily.surveys.sql', import.meta.url) },
-        { table: 'agents', touchedDays: new URL('gold/touched/agent_daily.agents.sql', import.meta.url) },
+        {
+          table: 'surveys',
+          touchedDays: new URL('gold/touched/agent_daily.surveys.sql', import.meta.url),
+          looksAt: [{ table: 'call_legs', by: ['call_id'] }],
+          by: { columns: ['call_id'], of: 'call_legs' },
+        },
+        {
+          table: 'agents',
+          touchedDays: new URL('gold/touched/agent_daily.agents.sql', import.meta.url),
+          looksAt: [{ table: 'agent_daily' }],
+        },
       ],
       draws: [
         { title: 'Legs handled, by agent', label: 'agent_name', measure: 'handled_legs', top: 15 },
@@ -69,9 +82,15 @@ export const callCentre: Pipeline = {
         {
           table: 'ivr_calls',
           touchedDays: new URL('gold/touched/queue_daily.ivr_calls.sql', import.meta.url),
+          looksAt: [],
           window: { column: 'start_date', daysAhead: 0 },
         },
-        { table: 'call_legs', touchedDays: new URL('gold/touched/queue_daily.call_legs.sql', import.meta.url) },
+        {
+          table: 'call_legs',
+          touchedDays: new URL('gold/touched/queue_daily.call_legs.sql', import.meta.url),
+          looksAt: [{ table: 'ivr_calls', by: ['call_id'] }],
+          by: { columns: ['call_id'], of: 'ivr_calls' },
+        },
       ],
       draws: [
         { title: 'Calls, by queue', label: 'queue_id', measure: 'calls', top: 15 },

@@ -4,25 +4,30 @@ import { filled, quoted, quotedList } from '../base/identifiers.ts';
 import { defineRelation, writeFiles, type DataFile, type TableLocation } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import type { PinnedSource } from './pinned-sources.ts';
+import { bytesByDay, daySlices, daysWithAhead } from './day-slices.ts';
+import { filesOf, type PinnedSource } from './pinned-sources.ts';
+import type { SourceKeys } from './source-keys.ts';
 
 const daysSql = sqlFile(new URL('statements/days.sql', import.meta.url));
+const ownKeysSql = sqlFile(new URL('statements/own-keys.sql', import.meta.url));
 const rowsSql = sqlFile(new URL('statements/rows.sql', import.meta.url));
 const ratioSql = sqlFile(new URL('statements/ratio.sql', import.meta.url));
 const ownDaysSql = sqlFile(new URL('audits/own_days.sql', import.meta.url));
-
-const DAY_MS = 86_400_000;
 
 export interface DaysOptions {
   readonly view: GoldViewContract;
   readonly gold: TableLocation;
   readonly sources: readonly PinnedSource[];
-  readonly sliceDaysMax: number;
+  readonly keys: SourceKeys;
+  readonly sliceDaysMax: number | undefined;
   readonly scratch: Scratch;
   readonly measure: <T>(step: 'model' | 'write', action: () => Promise<T>) => Promise<T>;
 }
 
-/** Runs the model over the days, a slice of them at a time, and writes their files. Throws `audit_failed`. */
+/**
+ * Runs the model over the days, a slice of them at a time, and writes their files. Of each source a slice reads only
+ * the files that can hold what its days need. Throws `audit_failed`.
+ */
 export async function computeDays(
   area: Database,
   days: readonly string[],
@@ -32,11 +37,17 @@ export async function computeDays(
   const files: DataFile[] = [];
   let rows = 0;
   await area.run(ratioSql);
-  for (let at = 0; at < days.length; at += options.sliceDaysMax) {
-    const slice = days.slice(at, at + options.sliceDaysMax);
-    rows += await options.measure('model', () => runModel(area, slice, options, signal));
-    const { gold, view, scratch } = options;
-    files.push(...(await options.measure('write', () => writeFiles(area, gold, view.table, 'rows', scratch, signal))));
+  for (const slice of daySlices(days, bytesOfDay(options.sources), options.sliceDaysMax)) {
+    const scratch = options.scratch.scope();
+    try {
+      rows += await options.measure('model', () => runModel(area, slice, options, scratch, signal));
+      const { gold, view } = options;
+      files.push(
+        ...(await options.measure('write', () => writeFiles(area, gold, view.table, 'rows', scratch, signal))),
+      );
+    } finally {
+      scratch.release();
+    }
   }
   return { files, rows };
 }
@@ -45,16 +56,26 @@ export async function computeDays(
 async function runModel(
   area: Database,
   days: readonly string[],
-  { view, gold, sources, scratch }: DaysOptions,
+  { view, gold, sources, keys }: DaysOptions,
+  scratch: Scratch,
   signal: AbortSignal,
 ): Promise<number> {
   await area.run(daysSql, { days });
+  const define = (source: PinnedSource, files: readonly DataFile[]): Promise<void> =>
+    defineRelation(area, source.read.table, source.location, source.contract, files, scratch, signal);
   for (const source of sources) {
-    const files = windowed(source, days);
-    await defineRelation(area, source.read.table, source.location, source.contract, files, scratch, signal);
+    if (source.read.by === undefined) await define(source, windowed(source, days));
+  }
+  // After those whose rows they go by.
+  for (const source of sources) {
+    const { by } = source.read;
+    const day = sources.find(({ read }) => read.table === by?.of)?.read.window?.column;
+    if (by === undefined || day === undefined) continue;
+    await area.run(filled(ownKeysSql, { columns: quotedList(by.columns), of: quoted(by.of), day: quoted(day) }));
+    await define(source, await keys.find(source, by.columns, 'own_keys', signal));
   }
   const columns = quotedList(view.table.columns.map(({ name }) => name));
-  await area.run(filled(rowsSql, { columns, model: sqlFile(view.model) }));
+  await area.run(filled(rowsSql, { columns, model: sqlFile(view.model) }), undefined, signal);
   await audit(area, filled(ownDaysSql, { day: quoted(view.dayColumn) }), gold.root, 'own_days.sql');
   for (const url of view.audits) {
     await audit(area, sqlFile(url), gold.root, url.pathname.split('/').at(-1) ?? url.pathname);
@@ -64,15 +85,17 @@ async function runModel(
 }
 
 /** The source's files that the model needs for these days. */
-function windowed({ read, snapshot }: PinnedSource, days: readonly string[]): DataFile[] {
-  const files = [...(snapshot?.files.values() ?? [])];
-  const { window } = read;
-  if (window === undefined) return files;
-  const needed = new Set<string>();
-  for (const day of days) {
-    for (let ahead = 0; ahead <= window.daysAhead; ahead++) {
-      needed.add(new Date(Date.parse(day) + ahead * DAY_MS).toISOString().slice(0, 10));
-    }
-  }
-  return files.filter(({ partitionValues }) => needed.has(partitionValues[window.column] ?? ''));
+function windowed(source: PinnedSource, days: readonly string[]): DataFile[] {
+  const { window } = source.read;
+  if (window === undefined) return filesOf(source);
+  const needed = daysWithAhead(days, window.daysAhead);
+  return filesOf(source).filter(({ partitionValues }) => needed.has(partitionValues[window.column] ?? ''));
+}
+
+/** Bytes that the sources with a window have on a day. */
+function bytesOfDay(sources: readonly PinnedSource[]): (day: string) => number {
+  const bytes = sources.flatMap((source) =>
+    source.read.window === undefined ? [] : [bytesByDay(filesOf(source), source.read.window.column)],
+  );
+  return (day) => bytes.reduce((sum, byDay) => sum + (byDay.get(day) ?? 0), 0);
 }

@@ -58,3 +58,8 @@ export async function changesOf(source: PinnedSource, signal: AbortSignal): Prom
   if (from === undefined) return { source, added: [...snapshot.files.values()], removed: [] };
   return { source, ...(await changesBetween(location, from, snapshot.version, signal)) };
 }
+
+/** The files of the source, as pinned. */
+export function filesOf({ snapshot }: PinnedSource): DataFile[] {
+  return [...(snapshot?.files.values() ?? [])];
+}

@@ -8,11 +8,10 @@ import type { Change, DataFile, Snapshot } from '../delta/delta.ts';
 import { computeDays } from './compute-days.ts';
 import type { GoldOptions, GoldOutcome } from './gold.ts';
 import { changesOf, isPending, pinSources, type PinnedSource } from './pinned-sources.ts';
+import { openSourceKeys } from './source-keys.ts';
 import { touchDays } from './touch-days.ts';
 
 const limits = {
-  /** Some half a million legs at 27,000 a day. */
-  sliceDaysMax: 14,
   /** Tries while other writers change the view. */
   attemptsMax: 5,
 } as const;
@@ -96,15 +95,19 @@ async function workOf(
       database,
       `gold_${view.name}`,
       async (area) => {
+        const { gold, log, sliceDaysMax } = options;
+        const keys = openSourceKeys(area, { scratch, log });
         const found =
           rebuild === 'all'
             ? { days: [], rowsChanged: 0 }
-            : await measure('compare', () => touchDays(area, changes, snapshot, view.dayColumn, scratch, signal));
+            : await measure('compare', () =>
+                touchDays(area, changes, { view, gold, snapshot, keys, scratch }, signal),
+              );
         const asked = rebuild === 'all' ? everyDay(view, sources, snapshot) : (rebuild ?? []);
         const touched = [...new Set([...found.days, ...asked])].toSorted();
-        const sliceDaysMax = options.sliceDaysMax ?? limits.sliceDaysMax;
-        const how = { view, gold: options.gold, sources, sliceDaysMax, scratch, measure };
+        const how = { view, gold, sources, keys, sliceDaysMax, scratch, measure };
         const { files: add, rows } = await computeDays(area, touched, how, signal);
+        await measure('write', () => keys.save(signal));
         const dayOf = ({ partitionValues }: DataFile): string => partitionValues[view.dayColumn] ?? '';
         const remove = [...snapshot.files.values()].filter((file) => touched.includes(dayOf(file)));
         const days = [...new Set([...remove, ...add].map(dayOf))].toSorted();

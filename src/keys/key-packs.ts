@@ -141,15 +141,18 @@ class TablePacks implements KeyPacks {
   }
 
   async #gather(files: readonly DataFile[], signal: AbortSignal): Promise<void> {
-    const { table, scratch } = this.#options;
+    const { table } = this.#options;
     for (let at = 0; at < files.length; at += SCANNED_AT_ONCE) {
       const slice = files.slice(at, at + SCANNED_AT_ONCE);
-      const local = await Promise.all(
-        slice.map((file) => scratch.fetch(table.store, objectPathOf(table, file), signal)),
-      );
-      const paths = slice.map(({ path }) => path);
-      await this.#area.run(filled(scanSql, this.#parts), { files: local, paths }, signal);
-      for (const path of paths) this.#gathered.add(path);
+      const scratch = this.#options.scratch.scope();
+      try {
+        const fetches = slice.map((file) => scratch.fetch(table.store, objectPathOf(table, file), signal));
+        const paths = slice.map(({ path }) => path);
+        await this.#area.run(filled(scanSql, this.#parts), { files: await Promise.all(fetches), paths }, signal);
+        for (const path of paths) this.#gathered.add(path);
+      } finally {
+        scratch.release();
+      }
     }
   }
 

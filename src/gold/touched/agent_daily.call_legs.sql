@@ -1,5 +1,6 @@
 -- The days of all legs of the changed legs' calls, and the day of the leg before a changed one in the order of its
 -- customer if that starts at most 86,400 seconds earlier: whether that leg had a repeat call may have changed.
+-- Of call_legs it sees the files that may hold those calls, and the days from two before a changed leg to its own.
 WITH around AS (
   SELECT customer_id, started_at, ended_at, call_id, leg_id, start_date, false AS is_changed
   FROM call_legs

@@ -76,8 +76,9 @@ export interface GoldViewContract {
 export interface GoldSource {
   readonly table: string;
   readonly touchedDays: URL;
-  /** What `touchedDays` reads besides `changed`: of each table only what its rules, taken together, name. */
-  readonly looksAt: readonly GoldLook[];
+  /** What `touchedDays` reads besides `changed`: of each table only what its rules, taken together, name.
+   * Undefined: every table that the view reads, whole. */
+  readonly looksAt?: readonly GoldLook[];
   /** What the model needs of the table for a day: the partitions of that day and of so many days after it. */
   readonly window?: { readonly column: string; readonly daysAhead: number };
   /** Or the rows that agree in these columns with a row which another source, one with a window, has on the day.

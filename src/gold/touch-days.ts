@@ -102,7 +102,8 @@ async function touchBySlice(
     const [count] = await area.rows<{ rows: bigint }>('SELECT count(*) AS "rows" FROM changed');
     const rows = Number(count?.rows ?? 0);
     if (rows === 0) return 0;
-    for (const [table, looks] of Map.groupBy(read.looksAt, (look) => look.table)) {
+    const looksAt = read.looksAt ?? options.view.reads.map(({ table }): GoldLook => ({ table }));
+    for (const [table, looks] of Map.groupBy(looksAt, (look) => look.table)) {
       await defineLook(area, table, looks, changes, { ...options, scratch }, signal);
     }
     await area.run(filled(touchSql, { touched_days: sqlFile(read.touchedDays) }), undefined, signal);

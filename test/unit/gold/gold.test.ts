@@ -102,13 +102,13 @@ describe('agent_daily', () => {
   test('over a day of 23 hours the leg two days on is still found', async () => {
     // In Sao Paulo 2018-11-04 began at 01:00: 23:30 on the 3rd and 00:30 on the 5th are 24 hours apart.
     const odd = new SmallLake(workshop);
-    await arrive(
-      [
-        leg({ started_at: '2018-11-03T23:30:00-03:00' }),
-        leg({ call_id: 'c2', leg_id: 'l2', agent_id: 2, started_at: '2018-11-05T00:30:00-02:00' }),
-      ],
-      odd,
-    );
+    await odd.bronze('call_legs', [
+      leg({ started_at: '2018-11-03T23:30:00-03:00' }),
+      leg({ call_id: 'c2', leg_id: 'l2', agent_id: 2, started_at: '2018-11-05T00:30:00-02:00' }),
+    ]);
+    await odd.silver('call_legs');
+    // Each day by itself, so that what the first needs of the other is asked for.
+    await odd.gold('agent_daily', { sliceDaysMax: 1 });
     const rows = await rowsOf('agent_daily', odd);
     expect(rows['2018-11-03 1']).toMatchObject({ repeat_calls: '1' });
     expect(rows['2018-11-05 2']).toMatchObject({ repeat_calls: '0' });

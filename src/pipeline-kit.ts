@@ -10,6 +10,7 @@ export type {
   DatasetContract,
   DimensionContract,
   GoldChart,
+  GoldLook,
   GoldSource,
   GoldViewContract,
   Pipeline,

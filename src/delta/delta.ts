@@ -16,7 +16,6 @@ import * as relations from './relation.ts';
 import * as snapshots from './snapshot.ts';
 import { rowsCounted } from './statistics.ts';
 import * as states from './table-state.ts';
-import * as statistics from './statistics.ts';
 
 /**
  * Plain Delta tables (protocol reader 1, writer 2) over an ObjectStore.
@@ -227,11 +226,6 @@ export function defineRelation(
 export interface RelationOptions {
   /** One more column of this name: the path in the log of the row's file. */
   readonly fileColumn?: string;
-}
-
-/** Rows of a file as its statistics tell; undefined where its writer did not. */
-export function rowCountOf(file: DataFile): number | undefined {
-  return statistics.rowsCounted(file.statistics);
 }
 
 /** The object in the table's store that a file of its log is. Throws `table_unsupported` where it lies outside. */

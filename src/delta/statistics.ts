@@ -53,12 +53,6 @@ export function columnsCounted(statistics: string | undefined): ReadonlySet<stri
   }
 }
 
-/** Rows of a file by its statistics; undefined where its writer did not tell. */
-export function rowsCounted(statistics: string | undefined): number | undefined {
-  const found = /"numRecords"\s*:\s*(\d+)/.exec(statistics ?? '')?.[1];
-  return found === undefined ? undefined : Number(found);
-}
-
 /** JSON text of a value that is not greater than any of the column. */
 export function lowerBound(type: ColumnType, value: string | undefined): string | undefined {
   if (value === undefined) return undefined;

@@ -100,9 +100,7 @@ async function workOf(
         const found =
           rebuild === 'all'
             ? { days: [], rowsChanged: 0 }
-            : await measure('compare', () =>
-                touchDays(area, changes, { view, gold, snapshot, keys, scratch }, signal),
-              );
+            : await measure('compare', () => touchDays(area, changes, { view, gold, snapshot, keys, scratch }, signal));
         const asked = rebuild === 'all' ? everyDay(view, sources, snapshot) : (rebuild ?? []);
         const touched = [...new Set([...found.days, ...asked])].toSorted();
         const how = { view, gold, sources, keys, sliceDaysMax, scratch, measure };

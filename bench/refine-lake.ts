@@ -25,8 +25,8 @@ const terminal = {
 };
 limitYoungGeneration(16 * MiB);
 const lake = await openLake(configuration, terminal, { readOnly: false, log });
-const { store, bytes } = counted(lake.store);
-const table = (root: string): TableLocation => ({ store, root });
+const { store: counting, bytes } = counted(lake.store);
+const table = (root: string): TableLocation => ({ store: counting, root });
 const { openDatabase, scratch, runId, clock } = lake;
 const tools = { openDatabase, scratch, runId, clock, log, fence: 1 };
 

@@ -111,7 +111,7 @@ async function countShapes(
 ): Promise<number> {
   const counts = new Map((await area.rows<ShapeCount>(shapeCountsSql)).map((row) => [numbered[row.shape - 1], row]));
   for (const [shape, { rows, first_position: position }] of counts) {
-    for (const name of shape?.unknown ?? []) unknown.addMany(name, Number(rows), Number(position));
+    unknown.addRows(shape?.unknown ?? [], Number(rows), Number(position));
   }
   shapes.keep((shape) => counts.has(shape));
   for (const column of ['shape', 'position', 'is_large', 'body', 'body_base64']) {

@@ -105,7 +105,7 @@ export class RowJudge {
     this.#accepted.appendInteger(origin.partitionId);
     this.#accepted.appendBigInt(origin.sequenceNumber);
     this.#accepted.endRow();
-    for (const name of verdict.unknown) this.#unknown.addOne(name, position);
+    this.#unknown.addRow(verdict.unknown, position);
   }
 
   #refuse(origin: Origin, reason: string): void {

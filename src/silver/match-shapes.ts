@@ -27,14 +27,23 @@ export async function matchShapes(
     values: rules.fields.map((field) => `${valueOf(field)} AS ${quoted(field.name)}`).join(', '),
     checks: [...rules.fields.map(checkOf), ...rules.orders.map(orderOf)].join(' AND '),
     structure: structureOf(rules),
-    position: source === 'bronze' ? 'NULL::BIGINT' : 'position',
+    ...SOURCES[source],
     shapes: shapes.map((_, at) => `WHEN regexp_full_match(body, $shape${at}) THEN ${firstNumber + at}`).join(' '),
     source,
   });
   const patterns = Object.fromEntries(shapes.map(({ pattern }, at) => [`shape${at}`, pattern]));
-  await area.run(`${into} ${select}`, { ...patterns, kept_bytes_max: KEPT_BYTES_MAX }, signal);
+  await area.run(`${into} ${select}`, patterns, signal);
   await area.run(leftOverSql, undefined, signal);
 }
+
+/** What is left over has been measured, and has lost its body where that was large. */
+const SOURCES = {
+  bronze: {
+    position: 'NULL::BIGINT',
+    is_large: `coalesce(greatest(strlen(body), strlen(body_base64)) > ${KEPT_BYTES_MAX}, false)`,
+  },
+  left_over: { position: 'position', is_large: 'is_large' },
+} as const;
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'VARCHAR',

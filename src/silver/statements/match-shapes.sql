@@ -7,7 +7,7 @@ SELECT
   sequence_number,
   position,
   shape,
-  coalesce(greatest(strlen(body), strlen(body_base64)) > $kept_bytes_max, false) AS is_large,
+  is_large,
   CASE WHEN shape = 0 AND NOT is_large THEN body END AS body,
   CASE WHEN shape = 0 AND NOT is_large THEN body_base64 END AS body_base64
 FROM (
@@ -22,7 +22,8 @@ FROM (
         partition_id,
         sequence_number,
         {position} AS position,
-        CASE WHEN strlen(body) > $kept_bytes_max THEN 0 {shapes} ELSE 0 END AS shape
+        {is_large} AS is_large,
+        CASE WHEN is_large THEN 0 {shapes} ELSE 0 END AS shape
       FROM {source}
     )
   )

@@ -1,0 +1,155 @@
+import type { DatasetContract } from '../../schemas/contract.ts';
+import { z } from 'zod';
+import { EVENT_HEAD, flag, inOrder, integer, optional, text, timestamp } from '../../schemas/event-fields.ts';
+import type { Database } from '../../src/duckdb/duckdb.ts';
+import { callCentre } from '../../src/pipeline.ts';
+import { eventRules } from '../../src/silver/event-rules.ts';
+import { judgeBronze } from '../../src/silver/judge-bronze.ts';
+import { judge } from '../../src/silver/judge.ts';
+import { LearnedShapes } from '../../src/silver/learned-shapes.ts';
+import { UNKNOWN_NAMES_MAX } from '../../src/silver/unknown-names.ts';
+import { bodyOf, templateOf } from './bent-bodies.ts';
+import { randomFrom } from './hostile-stream.ts';
+import { RULES, slowJudge } from './slow-judge.ts';
+import { present } from './small-lake.ts';
+
+export type Judgeable = Pick<DatasetContract, 'name' | 'event' | 'fields'>;
+
+/** Every kind of field once more as an optional one, the first field among them, and negative numbers. */
+const readings: Judgeable = {
+  name: 'readings',
+  event: z
+    .object({
+      note: optional(text(0, 5)),
+      ...EVENT_HEAD,
+      level: integer(-50, 60),
+      code: text(3, 3),
+      seen_at: optional(timestamp()),
+      count: optional(integer(-2_147_483_648, 2_147_483_647)),
+      total: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+      good: optional(flag()),
+      least: integer(0, 9),
+      most: integer(0, 9),
+    })
+    .refine(inOrder('least', 'most'), { error: 'out_of_order' }),
+  fields: [
+    { name: 'note', type: 'string' },
+    { name: 'event_id', type: 'string' },
+    { name: 'produced_at', type: 'timestamp' },
+    { name: 'level', type: 'integer' },
+    { name: 'code', type: 'string' },
+    { name: 'seen_at', type: 'timestamp' },
+    { name: 'count', type: 'integer' },
+    { name: 'total', type: 'long' },
+    { name: 'good', type: 'boolean' },
+    { name: 'least', type: 'integer' },
+    { name: 'most', type: 'integer' },
+  ],
+};
+
+export const JUDGEABLE: readonly Judgeable[] = [...callCentre.datasets, readings];
+
+export interface Tried {
+  readonly bodies: number;
+  readonly accepted: number;
+  readonly acceptedByShape: number;
+  readonly shapes: number;
+}
+
+/** Judges bodies of this seed on both paths, and throws with the body where a verdict is not that of zod alone. */
+export async function tryBodies(database: Database, seed: number, bodies: number): Promise<Tried> {
+  const random = randomFrom(seed);
+  const dataset = random.pick(JUDGEABLE);
+  const rules = present(eventRules(dataset));
+  const templates = Array.from({ length: 8 }, () => templateOf(random, rules));
+  const made: (string | null)[] = Array.from({ length: bodies }, () =>
+    random.chance(0.003) ? null : bodyOf(random, random.pick(templates)),
+  );
+  return judgeBothWays(database, dataset, made, `seed ${seed}`);
+}
+
+export async function judgeBothWays(
+  database: Database,
+  dataset: Judgeable,
+  bodies: readonly (string | null)[],
+  where: string,
+  { isTaught = true } = {},
+): Promise<Tried> {
+  const shapes = new LearnedShapes(dataset as DatasetContract);
+  // So few rows are not learned from otherwise.
+  if (isTaught) shapes.learn(bodies.filter((body) => body !== null).slice(0, 500));
+  const learned = shapes.list().length;
+  await fillBronze(database, bodies);
+  const found = await judgeBronze(database, 'judging', shapes, new AbortController().signal);
+  const verdicts = new Map([...(await acceptedRows(database, dataset)), ...(await refusedRows(database))]);
+  const unknown = new Map<string, number>();
+  for (const [number, body] of bodies.entries()) {
+    const alone = judge(dataset, body);
+    const expected = alone.accepted ? JSON.stringify(alone.values) : alone.reason;
+    const slow = body === null || !(dataset.name in RULES) ? undefined : slowText(dataset.name as 'surveys', body);
+    const told = { where, dataset: dataset.name, number, length: body?.length };
+    if (slow !== undefined && slow !== expected)
+      throw failure('zod and the slow judge differ', { ...told, expected, slow, body });
+    if (verdicts.get(number) !== expected) {
+      throw failure('the two paths and zod differ', { ...told, expected, found: verdicts.get(number), body });
+    }
+    if (alone.accepted) for (const name of alone.unknown) unknown.set(name, (unknown.get(name) ?? 0) + 1);
+  }
+  const expectedNames = JSON.stringify(Object.fromEntries([...unknown].slice(0, UNKNOWN_NAMES_MAX)));
+  const namesFound = JSON.stringify(found.unknownFields);
+  if (namesFound !== expectedNames) throw failure('unknown fields', { where, expectedNames, namesFound });
+  if (verdicts.size !== bodies.length || found.rowsIn !== bodies.length) throw failure('rows', { where, ...found });
+  const { accepted, acceptedByShape } = found;
+  return { bodies: bodies.length, accepted, acceptedByShape, shapes: learned };
+}
+
+function failure(what: string, told: object): Error {
+  return new Error(`${what}: ${JSON.stringify(told, undefined, 1).slice(0, 6000)}`);
+}
+
+function slowText(dataset: keyof typeof RULES, body: string): string {
+  const verdict = slowJudge(dataset, body);
+  return typeof verdict === 'string' ? verdict : JSON.stringify(verdict.values);
+}
+
+async function fillBronze(database: Database, bodies: readonly (string | null)[]): Promise<void> {
+  await database.run(`CREATE SCHEMA IF NOT EXISTS judging; SET search_path = 'judging';
+    CREATE OR REPLACE TABLE bronze (
+      body VARCHAR, body_base64 VARCHAR, partition_id INTEGER, sequence_number BIGINT, enqueued_at TIMESTAMPTZ
+        DEFAULT TIMESTAMPTZ '2026-01-05 00:00:00+00')`);
+  const appender = await database.connection.createAppender('bronze', 'judging');
+  for (const [number, body] of bodies.entries()) {
+    if (body === null) appender.appendNull();
+    else appender.appendVarchar(body);
+    if (body === null) appender.appendVarchar('/w==');
+    else appender.appendNull();
+    appender.appendInteger(0);
+    appender.appendBigInt(BigInt(number));
+    appender.appendDefault();
+    appender.endRow();
+  }
+  appender.closeSync();
+}
+
+/** Values as the judge gives them, by the number of the row. */
+async function acceptedRows(database: Database, { fields }: Judgeable): Promise<[number, string][]> {
+  const values = fields.map(({ name, type }) =>
+    type === 'timestamp' ? `epoch_us("${name}") AS "${name}"` : `"${name}"`,
+  );
+  const rows = await database.rows(`SELECT sequence_number AS number, ${values.join(', ')} FROM judged`);
+  return rows.map((row) => [
+    Number(row['number']),
+    JSON.stringify(
+      Object.fromEntries(
+        fields.map(({ name }) => [name, typeof row[name] === 'bigint' ? Number(row[name]) : row[name]]),
+      ),
+    ),
+  ]);
+}
+
+async function refusedRows(database: Database): Promise<[number, string][]> {
+  const rows = await database.rows<{ number: bigint; reason: string }>(
+    'SELECT sequence_number AS number, reason FROM refused',
+  );
+  return rows.map(({ number, reason }) => [Number(number), reason]);
+}

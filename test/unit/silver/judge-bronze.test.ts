@@ -1,0 +1,123 @@
+import { tmpdir } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { EVENT_HEAD, inOrder, integer, optional, text, timestamp } from '../../../schemas/event-fields.ts';
+import { callCentre } from '../../../src/pipeline.ts';
+import { openDatabase, type Database } from '../../../src/duckdb/duckdb.ts';
+import { eventRules } from '../../../src/silver/event-rules.ts';
+import { present } from '../../support/small-lake.ts';
+import { JUDGEABLE, judgeBothWays, tryBodies, type Judgeable, type Tried } from '../../support/two-path-judging.ts';
+
+const MEGABYTE = 2 ** 20;
+const surveys = present(callCentre.datasets.find(({ name }) => name === 'surveys'));
+const survey = {
+  event_id: 'e',
+  produced_at: '2026-01-05T11:02:03.123456Z',
+  survey_id: 's',
+  call_id: 'c',
+  sent_at: '2026-01-05T11:02:03Z',
+  score: 7,
+};
+const surveyBody = (other: object = {}): string => JSON.stringify({ ...survey, ...other });
+const reversed = (body: string): string =>
+  JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(body) as object).toReversed()));
+
+let database: Database;
+beforeAll(async () => {
+  database = await openDatabase({ memoryBytesMax: 256 * MEGABYTE, threads: 1, temporaryFolder: tmpdir() });
+});
+afterAll(() => database.close());
+
+describe('both paths together', () => {
+  test('whatever the body, its verdict, values and unknown fields are those of zod alone', async () => {
+    const tried: Tried[] = [];
+    // `npm run test:judge` goes on from here.
+    for (let seed = 1; seed <= 6; seed++) tried.push(await tryBodies(database, seed, 500));
+    const sum = (figure: 'bodies' | 'accepted' | 'acceptedByShape' | 'shapes'): number =>
+      tried.reduce((total, each) => total + each[figure], 0);
+    console.log(
+      `judging: ${sum('bodies')} bodies, ${sum('shapes')} shapes; ${sum('accepted')} accepted, ` +
+        `${sum('acceptedByShape')} of them by SQL`,
+    );
+    expect(sum('acceptedByShape')).toBeGreaterThan(300);
+    expect(sum('accepted') - sum('acceptedByShape')).toBeGreaterThan(300);
+    expect(sum('bodies') - sum('accepted')).toBeGreaterThan(300);
+  });
+
+  test('unknown names of a row stand in its order, whichever path judged the first row that has them', async () => {
+    // The first is zod's, since its text is long in bytes; the others have a shape with the names the other way round.
+    const first = surveyBody({ call_id: 'é'.repeat(128), b: 1, a: 1 });
+    const others = Array.from({ length: 10 }, () => surveyBody({ a: 1, b: 1 }));
+    const tried = await judgeBothWays(database, surveys, [first, ...others], 'order of names');
+    expect(tried).toMatchObject({ accepted: 11, acceptedByShape: 10 });
+  });
+
+  test('more unknown names than are shown: the first twenty are told', async () => {
+    const bodies = Array.from({ length: 60 }, (_, at) => surveyBody({ [`n${at % 40}`]: 1, common: [] }));
+    expect(await judgeBothWays(database, surveys, bodies, 'many names')).toMatchObject({ accepted: 60 });
+  });
+
+  test('bodies of a megabyte are judged beside small ones', async () => {
+    const large = 'x'.repeat(MEGABYTE - 400);
+    const bodies = [
+      surveyBody({ large }),
+      surveyBody(),
+      surveyBody({ event_id: large }),
+      '{"a":'.repeat(MEGABYTE / 5),
+      '9'.repeat(MEGABYTE),
+      null,
+      `${surveyBody()}${' '.repeat(MEGABYTE / 2)}`,
+    ];
+    const tried = await judgeBothWays(database, surveys, bodies, 'large bodies');
+    expect(tried).toMatchObject({ accepted: 3, acceptedByShape: 1 });
+  });
+
+  test('bodies in another form than the canonical one are learned from a sample', async () => {
+    const canonical = Array.from({ length: 100 }, (_, at) => surveyBody({ event_id: `c${at}` }));
+    const other = Array.from({ length: 2500 }, (_, at) => reversed(surveyBody({ event_id: `o${at}`, extra: at })));
+    const spaced = Array.from({ length: 2500 }, (_, at) =>
+      JSON.stringify({ ...survey, event_id: `s${at}` }, undefined, 1),
+    );
+    const large = `${surveyBody()}${' '.repeat(20_000)}`;
+    const bodies = [...canonical, ...other, large, ...spaced].flatMap((body, at) =>
+      at % 7 === 0 ? [body, '{}', null] : [body],
+    );
+    const tried = await judgeBothWays(database, surveys, bodies, 'learning', { isTaught: false });
+    // The sample comes from the head of what is left: what begins after it is zod's, until the next slice.
+    expect(tried.acceptedByShape).toBe(2600);
+    expect(tried.accepted).toBe(5101);
+  });
+});
+
+describe('a contract as rules', () => {
+  const contract = (event: Judgeable['event']): Judgeable => ({ ...surveys, event });
+  const fields = { ...EVENT_HEAD, survey_id: text(), call_id: text(), sent_at: timestamp(), score: integer(0, 10) };
+
+  test('whatever is made of the known kinds has rules', () => {
+    for (const dataset of JUDGEABLE) expect(eventRules(dataset)?.fields.length).toBe(dataset.fields.length);
+    expect(eventRules(contract(z.object(fields)))).toMatchObject({ orders: [] });
+  });
+
+  const order = inOrder('score', 'score');
+  test.each<[string, Judgeable['event']]>([
+    ['a field that was refined', z.object({ ...fields, call_id: text().refine((id) => id !== 'c') })],
+    ['a field of zod itself', z.object({ ...fields, call_id: z.string() })],
+    ['an optional field of another kind', z.object({ ...fields, call_id: optional(z.string()) })],
+    ['a check of the whole event', z.object(fields).refine(({ score }) => score !== 7)],
+    ['an order that is checked only sometimes', z.object(fields).refine(order, { when: () => false })],
+    [
+      'an order of a field that may be null',
+      z.object({ ...fields, score: optional(integer(0, 10)) }).refine(order as never),
+    ],
+    ['an order of texts', z.object(fields).refine(inOrder('call_id', 'survey_id') as never)],
+    ['unknown fields refused', z.strictObject(fields)],
+    ['a transformed event', z.object(fields).transform((event) => event)],
+    ['one field more than columns', z.object({ ...fields, more: text() })],
+    ['another kind than the column', z.object({ ...fields, call_id: integer(1, 2) })],
+  ])('%s has none, and zod judges every event', async (_, event) => {
+    const dataset = contract(event);
+    expect(eventRules(dataset)).toBeUndefined();
+    const tried = await judgeBothWays(database, { ...dataset, name: 'other' }, ['', surveyBody()], 'no rules');
+    expect(tried.acceptedByShape).toBe(0);
+  });
+});

@@ -1,0 +1,166 @@
+import type { ByteColumn } from '../base/byte-column.ts';
+import { entryStart } from '../base/byte-column.ts';
+import type { Bounds } from './bounds.ts';
+import { definitionLevels, levelsRoom } from './levels.ts';
+import type { PageCompressor } from './page-compressor.ts';
+
+/** Values of one page; a value that is larger has a page of its own. */
+export const PAGE_BYTES = 512 * 1024;
+/** Rows of a row group, and so of a page. */
+export const GROUP_ROWS_MAX = 61_440;
+/** A page of fewer bytes that is the only one of its column is stored as it is. */
+const COMPRESSED_BYTES_MIN = 512;
+const LEVELS_ROOM = levelsRoom(GROUP_ROWS_MAX);
+
+export interface StoredPage {
+  readonly rows: number;
+  readonly rawBytes: number;
+  readonly stored: Promise<Uint8Array>;
+}
+
+export interface StoredPages {
+  readonly compressed: boolean;
+  readonly pages: readonly StoredPage[];
+}
+
+/** Buffers of pages that are compressed, to be filled again. */
+export class PageBuffers {
+  readonly #free: Buffer[] = [];
+
+  take(valueBytes: number): Buffer {
+    if (valueBytes > PAGE_BYTES) return Buffer.allocUnsafeSlow(LEVELS_ROOM + valueBytes);
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(LEVELS_ROOM + PAGE_BYTES);
+  }
+
+  giveBack(buffer: Buffer): void {
+    if (buffer.length === LEVELS_ROOM + PAGE_BYTES) this.#free.push(buffer);
+  }
+}
+
+/** PLAIN pages of one column of one row group: values are copied behind each other, and go to the compressor full. */
+export class ColumnWriter {
+  readonly bounds: Bounds | undefined;
+  nullCount = 0;
+  readonly #compressor: PageCompressor;
+  readonly #buffers: PageBuffers;
+  readonly #pages: StoredPage[] = [];
+  #buffer: Buffer | undefined;
+  #used = LEVELS_ROOM;
+  #rows = 0;
+  #nulls = 0;
+  /** 1 for a null of the open page; only where there is one. */
+  #isNull: Uint8Array | undefined;
+
+  constructor(compressor: PageCompressor, buffers: PageBuffers, bounds: Bounds | undefined) {
+    this.#compressor = compressor;
+    this.#buffers = buffers;
+    this.bounds = bounds;
+  }
+
+  async texts(column: ByteColumn, from: number, to: number): Promise<void> {
+    this.bounds?.addTexts(column, from, to);
+    const { bytes, ends, nulls } = column;
+    let row = from;
+    while (row < to) {
+      const start = entryStart(ends, row);
+      const fitting = await this.#room((ends[row] as number) - start);
+      const next = rowBehind(ends, row, to, start + fitting);
+      const end = entryStart(ends, next);
+      this.#copy(bytes.subarray(start, end));
+      this.#levels(nulls, row, next);
+      row = next;
+    }
+  }
+
+  async numbers(values: BigInt64Array | Int32Array, from: number, to: number): Promise<void> {
+    if (values instanceof Int32Array) this.bounds?.addIntegers(values, from, to);
+    else this.bounds?.addLongs(values, from, to);
+    const width = values.BYTES_PER_ELEMENT;
+    let row = from;
+    while (row < to) {
+      const fitting = await this.#room(width);
+      const next = Math.min(to, row + Math.floor(fitting / width));
+      this.#copy(new Uint8Array(values.buffer, values.byteOffset + row * width, (next - row) * width));
+      this.#levels(undefined, row, next);
+      row = next;
+    }
+  }
+
+  /** All pages, the last one too; the writer is done then. */
+  async end(): Promise<StoredPages> {
+    const compressed = this.#pages.length > 0 || this.#used - LEVELS_ROOM >= COMPRESSED_BYTES_MIN;
+    if (this.#rows > 0) await this.#cut(compressed);
+    return { compressed, pages: this.#pages };
+  }
+
+  /** Bytes that the open page still takes: at least the ones wanted, for which a new page is begun if need be. */
+  async #room(wanted: number): Promise<number> {
+    const left = this.#buffer === undefined ? PAGE_BYTES : this.#buffer.length - this.#used;
+    if (wanted <= left) return left;
+    if (this.#rows > 0) await this.#cut(true);
+    this.#buffer ??= this.#buffers.take(wanted);
+    return this.#buffer.length - this.#used;
+  }
+
+  #copy(values: Uint8Array): void {
+    if (values.length === 0) return;
+    this.#buffer ??= this.#buffers.take(values.length);
+    this.#buffer.set(values, this.#used);
+    this.#used += values.length;
+  }
+
+  #levels(nulls: Uint8Array | undefined, from: number, to: number): void {
+    const before = this.#rows;
+    this.#rows += to - from;
+    if (nulls === undefined) return;
+    let found = 0;
+    for (let row = from; row < to; row++) found += nulls[row] as number;
+    if (found === 0 && this.#isNull === undefined) return;
+    this.#isNull ??= new Uint8Array(GROUP_ROWS_MAX + 8);
+    this.#isNull.set(nulls.subarray(from, to), before);
+    this.#nulls += found;
+  }
+
+  async #cut(compressed: boolean): Promise<void> {
+    const { page, buffer } = this.#take();
+    const rows = this.#rows;
+    this.nullCount += this.#nulls;
+    this.#used = LEVELS_ROOM;
+    this.#rows = 0;
+    this.#nulls = 0;
+    this.#isNull = undefined;
+    if (!compressed) {
+      this.#pages.push({ rows, rawBytes: page.length, stored: Promise.resolve(Buffer.from(page)) });
+      if (buffer !== undefined) this.#buffers.giveBack(buffer);
+      return;
+    }
+    const { done } = await this.#compressor.start(page);
+    const stored = done.finally(() => buffer && this.#buffers.giveBack(buffer));
+    // Awaited when its row group is written; until then a failure must not count as unhandled.
+    stored.catch(() => {});
+    this.#pages.push({ rows, rawBytes: page.length, stored });
+  }
+
+  /** The levels are put right before the values. */
+  #take(): { page: Uint8Array; buffer: Buffer | undefined } {
+    const levels = definitionLevels(this.#rows, this.#nulls, this.#isNull);
+    const buffer = this.#buffer;
+    this.#buffer = undefined;
+    if (buffer === undefined) return { page: levels, buffer };
+    const start = LEVELS_ROOM - levels.length;
+    buffer.set(levels, start);
+    return { page: buffer.subarray(start, this.#used), buffer };
+  }
+}
+
+/** First row of `from` to `to` whose entry ends after `limit`; at least one row is passed. */
+function rowBehind(ends: Uint32Array, from: number, to: number, limit: number): number {
+  if ((ends[to - 1] as number) <= limit) return to;
+  let [low, high] = [from + 1, to];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ends[middle] as number) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

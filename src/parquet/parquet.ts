@@ -1,0 +1,66 @@
+import type { ByteColumn } from '../base/byte-column.ts';
+import { ParquetFile } from './parquet-file.ts';
+
+/**
+ * Writes Parquet files of flat columns that stand in memory as typed arrays, without a row object and without DuckDB.
+ *
+ * Columns of numbers and of length-prefixed bytes are PLAIN pages already: they are copied together up to a page's
+ * size and compressed (zstd, level 1) on libuv's threads while the caller goes on. A column that is the same for many
+ * rows is a dictionary and runs. Pages wait, compressed, until their row group is full; so small appends make neither
+ * small pages nor small row groups. Every column is optional, as readers of Delta expect, and has its null count and,
+ * where asked, exact bounds. Nothing is synced: who makes the file durable is who puts it in its place.
+ */
+export type ParquetType = 'string' | 'long' | 'integer' | 'timestamp';
+
+export interface ParquetColumn {
+  readonly name: string;
+  readonly type: ParquetType;
+  /** Whether its least and greatest value are told. */
+  readonly bounds: boolean;
+}
+
+/** The one value of all rows of a part. */
+export interface RepeatedValue {
+  readonly repeated: string | number | bigint;
+}
+
+/**
+ * Rows of one column. Strings must be UTF-8; `long` and `timestamp` (microseconds since 1970-01-01T00:00:00Z) stand
+ * in a BigInt64Array, `integer` in an Int32Array. Only strings can be null.
+ */
+export type ColumnPart = ByteColumn | BigInt64Array | Int32Array | RepeatedValue;
+
+/** `count` rows of the file's columns, in their order; the arrays may be longer. */
+export interface ParquetRows {
+  readonly count: number;
+  readonly columns: readonly ColumnPart[];
+}
+
+/** Exact; both undefined where the column has no value or was not asked for its bounds. Strings in UTF-8's order. */
+export interface ColumnBounds {
+  readonly least: bigint | string | undefined;
+  readonly greatest: bigint | string | undefined;
+  readonly nullCount: number;
+}
+
+export interface WrittenFile {
+  readonly rowCount: number;
+  readonly sizeBytes: number;
+  readonly columns: ReadonlyMap<string, ColumnBounds>;
+}
+
+/** A file that is being written. After an error, or where it is not wanted any more: `discard`. */
+export interface GrowingParquetFile {
+  readonly rowCount: number;
+  /** Takes the rows; the arrays may change once it has resolved. One call at a time. */
+  append(rows: ParquetRows): Promise<void>;
+  /** Ends the file with its footer. */
+  close(): Promise<WrittenFile>;
+  /** Stops what is going on and removes the file. */
+  discard(): Promise<void>;
+}
+
+/** Creates the file, which must not exist. */
+export function createParquetFile(file: string, columns: readonly ParquetColumn[]): Promise<GrowingParquetFile> {
+  return ParquetFile.create(file, columns);
+}

@@ -7,15 +7,15 @@ import type { Sample } from '../statistics.ts';
 import type { Figure, Lane } from './lane.ts';
 
 const ROWS = 500_000;
-const WRITERS = ['duckdb', 'parquetjs'] as const;
+const WRITERS = ['own', 'duckdb', 'parquetjs'] as const;
 const writer = new URL('../write-parquet.ts', import.meta.url).pathname;
 
-/** Why bronze is written by DuckDB: the same rows through the writer it was chosen over. */
+/** Why bronze has a writer of its own: the same rows through those it was chosen over. */
 export const parquet: Lane = {
   name: 'parquet',
-  about: `${ROWS} bronze rows to one Parquet file: DuckDB (zstd 1) beside @dsnp/parquetjs 1.8.9 (snappy)`,
+  about: `${ROWS} bronze rows to one Parquet file: src/parquet and DuckDB (zstd 1), @dsnp/parquetjs 1.8.9 (snappy)`,
   async run({ runs, say }) {
-    const samples = { duckdb: [] as Sample[], parquetjs: [] as Sample[] };
+    const samples = { own: [] as Sample[], duckdb: [] as Sample[], parquetjs: [] as Sample[] };
     const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-parquet-'));
     try {
       for (let run = 0; run < runs; run++) {
@@ -53,6 +53,11 @@ function figures(samples: Record<(typeof WRITERS)[number], Sample[]>): Figure[] 
       value: spreadOf(samples[name], figure),
       digits: figure === 'rows_per_s' ? 0 : 2,
     })),
-    { subject: 'duckdb ÷ parquetjs', figure, value: ratios(samples.duckdb, samples.parquetjs, figure), digits: 2 },
+    ...(['duckdb', 'parquetjs'] as const).map((name) => ({
+      subject: `own ÷ ${name}`,
+      figure,
+      value: ratios(samples.own, samples[name], figure),
+      digits: 2,
+    })),
   ]);
 }

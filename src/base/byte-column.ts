@@ -49,30 +49,40 @@ export function writeLength(bytes: Uint8Array, at: number, length: number): void
   bytes[at + 3] = length >>> 24;
 }
 
+/** Values so short that each byte of their length is ASCII, or ends a code point that was begun before. */
+const SHORT_BYTES_MAX = 127;
+
 /**
- * Whether each of the values from `first` on is UTF-8 by itself, in one look at the whole run: while it looks, zeros
- * stand in the place of the lengths, which end every code point that a value has begun.
+ * Whether each of the values from `first` on is UTF-8 by itself, in one look at the whole run. What stands between two
+ * values must end every code point: the lengths of short ones do, in the place of others stand zeros while it looks.
  */
 export function areUtf8(column: ByteColumn, first: number, count: number): boolean {
   if (count === 0) return true;
   const { bytes, ends } = column;
-  const start = entryStart(ends, first);
-  forEachEntry(column, first, count, (at) => writeLength(bytes, at, 0));
-  const sound = isUtf8(bytes.subarray(start, ends[first + count - 1]));
-  forEachEntry(column, first, count, (at, length) => writeLength(bytes, at, length));
-  return sound;
-}
-
-function forEachEntry(
-  { ends }: ByteColumn,
-  first: number,
-  count: number,
-  visit: (at: number, length: number) => void,
-): void {
+  const run = bytes.subarray(entryStart(ends, first), ends[first + count - 1]);
+  if (areShort(ends, first, count)) return isUtf8(run);
   let start = entryStart(ends, first);
   for (let row = first; row < first + count; row++) {
     const end = ends[row] as number;
-    if (start < end) visit(start, end - start - LENGTH_BYTES);
+    if (start < end) writeLength(bytes, start, 0);
     start = end;
   }
+  const sound = isUtf8(run);
+  start = entryStart(ends, first);
+  for (let row = first; row < first + count; row++) {
+    const end = ends[row] as number;
+    if (start < end) writeLength(bytes, start, end - start - LENGTH_BYTES);
+    start = end;
+  }
+  return sound;
+}
+
+function areShort(ends: Uint32Array, first: number, count: number): boolean {
+  let start = entryStart(ends, first);
+  for (let row = first; row < first + count; row++) {
+    const end = ends[row] as number;
+    if (end - start > SHORT_BYTES_MAX + LENGTH_BYTES) return false;
+    start = end;
+  }
+  return true;
 }

@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.ts';
 import type { SluiceError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Conflict, TableLocation } from '../delta/delta.ts';
-import type { Database } from '../duckdb/duckdb.ts';
 import type { CheckpointStore, EventSource } from '../eventhubs/eventhubs.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { adoptInto } from './adopt.ts';
@@ -22,8 +21,6 @@ export interface BronzeOptions {
   readonly table: TableLocation;
   readonly gaps: TableLocation;
   readonly checkpoints: CheckpointStore;
-  /** Called at the first rows: a run without events loads no DuckDB. */
-  readonly openDatabase: () => Promise<Database>;
   readonly scratch: Scratch;
   readonly consumerGroup: string;
   /** Number of the lease: the epoch of the receivers, and in every commit. At least 1. */
@@ -32,6 +29,8 @@ export interface BronzeOptions {
   readonly onLoss: 'fail' | 'record';
   /** Bytes of events that this hub may hold at any time, wherever they are. */
   readonly bytesMax: number;
+  /** A file is committed once the events in it took so many bytes of memory; the buffer may pass that by one filling. */
+  readonly fileBytesMax: number;
   readonly runId: string;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,28 +1,44 @@
 import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { gapsTable } from '../../schemas/gaps-table.ts';
 import { LENGTH_BYTES, valueAt } from '../base/byte-column.ts';
-import { assert } from '../base/assert.ts';
+import { assert, present } from '../base/assert.ts';
 import { isAbort } from '../base/errors.ts';
-import { commit, ensureTable, writeFiles } from '../delta/delta.ts';
-import type { Change, Conflict, DataFile, Snapshot, TransactionStep } from '../delta/delta.ts';
-import { defineColumnSource, sqlFile } from '../duckdb/duckdb.ts';
-import type { Database, HeldRows } from '../duckdb/duckdb.ts';
+import { commit, createColumnFile, ensureTable } from '../delta/delta.ts';
+import type { Change, ColumnFile, Conflict, Snapshot, TransactionStep } from '../delta/delta.ts';
 import type { EventBatch, PartitionCheckpoint } from '../eventhubs/eventhubs.ts';
-import { ARRIVED_COLUMNS, bronzeRows } from './bronze-rows.ts';
+import { bronzeRows } from './bronze-rows.ts';
+import type { FileFacts } from './bronze-rows.ts';
 import type { BronzeOptions, Gap } from './bronze.ts';
 import type { Outlook } from './look-ahead.ts';
 import type { PartitionState } from './partition-state.ts';
 import { gapTransactionName, lossTransactionName, transactionName } from './plan.ts';
 import type { StepClock } from './step-clock.ts';
 
-const FLUSHED_EVENTS = sqlFile(new URL('flushed-events.sql', import.meta.url));
-const FLUSH = sqlFile(new URL('flush.sql', import.meta.url));
-const GAP_ROWS = sqlFile(new URL('gap-rows.sql', import.meta.url));
+/** What was read stands in the table after this time at the latest, however slowly more of it comes. */
+const FILE_AGE_MS_MAX = 60_000;
 
 /** A partition and the number that it will want next once the flush has landed. */
 export interface Target {
   readonly state: PartitionState;
   readonly next: number;
+}
+
+/** The file that takes the events until it is committed. */
+interface OpenFile {
+  readonly file: ColumnFile;
+  readonly facts: FileFacts;
+  readonly openedAtMs: number;
+  readonly landing: Landing[];
+  heldBytes: number;
+}
+
+/** What a batch adds to its partition once it has landed. */
+interface Landing {
+  readonly partitionId: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly lastOffset: string;
+  readonly lastEnqueuedAtMs: number;
 }
 
 /** Writes files, commits them with the partitions' numbers, and moves the checkpoints after. One call at a time. */
@@ -38,7 +54,7 @@ export class Committer {
   private readonly checkpoints: Map<string, number>;
   /** Ends of the losses that this run has claimed, by partition. */
   private readonly claims = new Map<string, number>();
-  private opened: Promise<{ database: Database; rows: HeldRows }> | undefined;
+  private open: OpenFile | undefined;
 
   constructor(options: BronzeOptions, outlook: Outlook, steps: StepClock) {
     this.options = options;
@@ -55,27 +71,51 @@ export class Committer {
     this.table = outlook.table;
     this.gaps = outlook.gaps;
     this.claims.clear();
+    assert(this.open === undefined, 'nothing waits for a commit');
   }
 
   /**
-   * Lands the events and the numbers of the targets in one commit, or says why nothing of it did. A partition never
-   * seen before gets its number even without an event.
+   * Takes the events into the open file, so that their memory is free. They land with the next commit, whose numbers
+   * must be those after them; a conflict or an error throws them away.
    */
-  async flush(
-    batches: readonly EventBatch[],
-    targets: readonly Target[],
-    signal: AbortSignal,
-  ): Promise<Conflict | undefined> {
+  async append(batches: readonly EventBatch[], signal: AbortSignal): Promise<void> {
+    if (batches.length === 0) return;
+    await this.ensureTables(signal);
+    await this.steps.time('write', async () => {
+      const open = (this.open ??= await this.openFile());
+      for (const batch of batches) {
+        await open.file.append(bronzeRows(batch, open.facts));
+        open.landing.push(landingOf(batch));
+        open.heldBytes += batch.heldBytes;
+      }
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.open === undefined;
+  }
+
+  /** Whether the open file is large or old enough to be committed. */
+  get isDue(): boolean {
+    const { open, options } = this;
+    if (open === undefined) return false;
+    return open.heldBytes >= options.fileBytesMax || options.clock.nowMs() >= open.openedAtMs + FILE_AGE_MS_MAX;
+  }
+
+  /**
+   * Lands the events appended and the numbers of the targets in one commit, or says why nothing of it did. A partition
+   * never seen before gets its number even without an event.
+   */
+  async commit(targets: readonly Target[], signal: AbortSignal): Promise<Conflict | undefined> {
+    const { open } = this;
     const moved = targets.filter(({ state, next }) => next !== state.committed);
     if (moved.length === 0) {
-      assert(batches.length === 0, 'events are committed with the number after them');
+      assert(open === undefined, 'events are committed with the number after them');
       return undefined;
     }
-    const { table, gaps, fence } = this.options;
-    // The gaps table first, so that a table of events is never without it.
-    this.gaps ??= await ensureTable(gaps, gapsTable, { context: this.context() }, signal);
-    this.table ??= await ensureTable(table, bronzeTable, { context: this.context() }, signal);
-    const files = batches.length === 0 ? [] : await this.steps.time('write', () => this.write(batches, signal));
+    const { table, fence } = this.options;
+    const base = await this.ensureTables(signal);
+    const files = open === undefined ? [] : [await this.steps.time('write', () => open.file.store(signal))];
     const change: Change = {
       operation: 'WRITE',
       add: files,
@@ -85,15 +125,15 @@ export class Committer {
         this.lossSeen(state),
       ]),
     };
-    const base = this.table;
     const result = await this.steps.time('commit', () => commit(table, base, change, this.context(), signal));
     this.table = result.snapshot;
+    this.open = undefined;
     if (result.kind === 'conflicted') return result.reason;
     this.commits++;
     this.files += files.length;
     for (const file of files) this.bytesWritten += file.sizeBytes;
     for (const { state, next } of moved) state.committed = next;
-    for (const batch of batches) countRows(batch, targets);
+    for (const landed of open?.landing ?? []) count(landed, targets);
     return undefined;
   }
 
@@ -108,17 +148,19 @@ export class Committer {
     this.gaps ??= await ensureTable(location, gapsTable, { context: this.context() }, signal);
     const taken = await this.claimLoss(state, gap.lastSequenceNumber + 1, signal);
     if (taken !== undefined) return taken;
-    const { database } = await this.open();
-    await database.run(GAP_ROWS, {
+    const file = await createColumnFile(location, gapsTable, {}, scratch);
+    const cells: Readonly<Record<string, string | number | bigint>> = {
       dataset,
       partition_id: Number(state.plan.partitionId),
       first_sequence_number: BigInt(gap.firstSequenceNumber),
       last_sequence_number: BigInt(gap.lastSequenceNumber),
       reason: gap.reason,
-      found_at_us: BigInt(clock.nowMs()) * 1000n,
+      found_at: BigInt(clock.nowMs()) * 1000n,
       run_id: runId,
-    });
-    const add = await writeFiles(database, location, gapsTable, 'found_gaps', scratch, signal);
+    };
+    const columns = gapsTable.columns.map(({ name }) => ({ repeated: present(cells[name], `gap column ${name}`) }));
+    await file.append({ count: 1, columns });
+    const add = [await file.store(signal)];
     const next = gap.lastSequenceNumber + 1;
     const appId = this.name(gapTransactionName, state);
     const transactions = [{ appId, expected: state.recordedGapBelow, next }];
@@ -154,32 +196,28 @@ export class Committer {
     }
   }
 
+  /** Throws away what was appended and not committed. */
   async close(): Promise<void> {
-    const opened = await this.opened?.catch(() => undefined);
-    opened?.database.close();
+    const { open } = this;
+    this.open = undefined;
+    await open?.file.discard();
   }
 
-  private async write(batches: readonly EventBatch[], signal: AbortSignal): Promise<DataFile[]> {
+  private async openFile(): Promise<OpenFile> {
     const { table, clock, runId, scratch } = this.options;
-    const { database, rows } = await this.open();
-    const arrived = rows.hold(batches.map(bronzeRows));
-    try {
-      const ingestedAtUs = BigInt(clock.nowMs()) * 1000n;
-      await database.run(FLUSH, { arrived, ingested_at_us: ingestedAtUs, run_id: runId });
-      await database.run(FLUSHED_EVENTS);
-      const options = { dictionaries: false };
-      return await writeFiles(database, table, bronzeTable, 'flushed_events', scratch, signal, options);
-    } finally {
-      rows.release(arrived);
-    }
+    const openedAtMs = clock.nowMs();
+    // One day a file, whenever its last row is appended.
+    const day = new Date(openedAtMs).toISOString().slice(0, 10);
+    const file = await createColumnFile(table, bronzeTable, { ingestion_date: day }, scratch);
+    const facts = { ingestedAtUs: BigInt(openedAtMs) * 1000n, runId };
+    return { file, facts, openedAtMs, landing: [], heldBytes: 0 };
   }
 
-  private open(): Promise<{ database: Database; rows: HeldRows }> {
-    this.opened ??= (async () => {
-      const database = await (await this.options.openDatabase()).connect();
-      return { database, rows: await defineColumnSource(database, 'arrived_events', ARRIVED_COLUMNS) };
-    })();
-    return this.opened;
+  /** The gaps table first, so that a table of events is never without it. */
+  private async ensureTables(signal: AbortSignal): Promise<Snapshot> {
+    const { table, gaps } = this.options;
+    this.gaps ??= await ensureTable(gaps, gapsTable, { context: this.context() }, signal);
+    return (this.table ??= await ensureTable(table, bronzeTable, { context: this.context() }, signal));
   }
 
   private async claimLoss(state: PartitionState, next: number, signal: AbortSignal): Promise<Conflict | undefined> {
@@ -212,14 +250,24 @@ export class Committer {
   }
 }
 
-function countRows(batch: EventBatch, targets: readonly Target[]): void {
-  const state = targets.find((target) => target.state.plan.partitionId === batch.partitionId)?.state;
-  assert(state !== undefined, `partition ${batch.partitionId} is one of the hub`);
+function landingOf(batch: EventBatch): Landing {
   const last = batch.count - 1;
-  state.rows += batch.count;
-  state.bytes += (batch.bodies.ends[last] as number) - batch.count * LENGTH_BYTES;
-  state.lastOffset = Buffer.from(valueAt(batch.offsets, last) ?? []).toString('utf8');
-  state.lastEnqueuedAtMs = Number((batch.enqueuedAtUs[last] as bigint) / 1000n);
+  return {
+    partitionId: batch.partitionId,
+    rows: batch.count,
+    bytes: (batch.bodies.ends[last] as number) - batch.count * LENGTH_BYTES,
+    lastOffset: Buffer.from(valueAt(batch.offsets, last) ?? []).toString('utf8'),
+    lastEnqueuedAtMs: Number((batch.enqueuedAtUs[last] as bigint) / 1000n),
+  };
+}
+
+function count(landed: Landing, targets: readonly Target[]): void {
+  const state = targets.find((target) => target.state.plan.partitionId === landed.partitionId)?.state;
+  assert(state !== undefined, `partition ${landed.partitionId} is one of the hub`);
+  state.rows += landed.rows;
+  state.bytes += landed.bytes;
+  state.lastOffset = landed.lastOffset;
+  state.lastEnqueuedAtMs = landed.lastEnqueuedAtMs;
 }
 
 /** What can be said of a partition: nothing where the event before the next one wanted was not read by us. */

@@ -130,10 +130,11 @@ class HubRun {
       await Promise.all(Array.from({ length: receivers }, receiver));
     });
     await this.flushing;
+    await this.writing;
     const refused = waiting.some((state) => state.error?.exitCode === 2);
     // An unknown consumer group is a setting that is wrong: then nothing is touched, not even by an empty commit.
-    if (refused && this.committer.commits === 0 && this.buffer.isEmpty) return;
-    await this.flush();
+    if (refused && this.committer.commits === 0 && this.committer.isEmpty && this.buffer.isEmpty) return;
+    await this.flush('commit');
   }
 
   private async receive(state: PartitionState, bytesMax: number, signal: AbortSignal): Promise<void> {
@@ -170,27 +171,29 @@ class HubRun {
 
   /** Takes the full buffer; the receivers go on filling it until it is full again. */
   private async startFlush(): Promise<void> {
-    this.flushing = this.flush().finally(() => {
+    this.flushing = this.flush('append').finally(() => {
       this.flushing = undefined;
     });
   }
 
   private async recordGap(state: PartitionState, gap: Gap, signal: AbortSignal): Promise<void> {
-    await this.flush();
+    await this.flush('commit');
     signal.throwIfAborted();
     await this.write(() => this.committer.recordGap(state, gap, this.signal));
     signal.throwIfAborted();
   }
 
-  /** Commits all that is in the buffer at this moment, with the numbers that go with it. */
-  private flush(): Promise<void> {
+  /** Writes all that is in the buffer at this moment, and commits it with the numbers that go with it once it is due. */
+  private flush(how: 'append' | 'commit'): Promise<void> {
     const batches = this.buffer.take();
     const targets = [...this.states.values()]
       // A partition that could not be opened stays unseen.
       .filter((state) => state.committed !== undefined || state.error === undefined || state.next > state.plan.begin)
       .map((state) => ({ state, next: state.next }));
     return this.write(async () => {
-      const conflict = await this.committer.flush(batches, targets, this.signal);
+      await this.committer.append(batches, this.signal);
+      if (how === 'append' && !this.committer.isDue) return undefined;
+      const conflict = await this.committer.commit(targets, this.signal);
       if (conflict === undefined) await this.committer.moveCheckpoints(this.states.values(), this.signal);
       return conflict;
     });
@@ -218,6 +221,7 @@ class HubRun {
   private async planAgain(): Promise<void> {
     this.options.log.warn('another run committed the same events: planning again', { dataset: this.options.dataset });
     this.buffer.take();
+    await this.committer.close();
     this.conflict = undefined;
     this.halt = new AbortController();
     try {

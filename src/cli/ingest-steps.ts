@@ -27,8 +27,11 @@ export interface RunContext {
   readonly to: 'bronze' | 'silver' | 'gold';
 }
 
-/** Bytes of events in memory, over all hubs: each costs three more around it, and more makes no drain faster. */
-const memory = { shareOfEvents: 0.2, eventBytesMax: 12 * MiB } as const;
+/**
+ * Bytes of events in memory, over all hubs: each costs three more around it, and more makes no drain faster. A file
+ * takes many times that: silver reads it whole later.
+ */
+const memory = { shareOfEvents: 0.2, eventBytesMax: 12 * MiB, shareOfFile: 0.25, fileBytesMax: 256 * MiB } as const;
 
 /**
  * Every table of the layers, also of hubs that are not asked: an empty table is a table. Before the first event, so
@@ -73,6 +76,7 @@ export async function drainHubs(run: RunContext): Promise<void> {
         start: configuration.start,
         onLoss: configuration.onLoss,
         bytesMax: Math.floor(eventBytes / hubs.length),
+        fileBytesMax: Math.min(configuration.memoryBytesMax * memory.shareOfFile, memory.fileBytesMax),
         softStop: soft,
       },
       work,

@@ -50,7 +50,7 @@ export async function writeFiles(
   }
 }
 
-interface WrittenFile {
+export interface WrittenFile {
   readonly localFile: string;
   /** Below the table's root. */
   readonly path: string;
@@ -166,7 +166,8 @@ async function columnStatistics(
   return columns;
 }
 
-async function uploadFile(
+/** Uploads a local file of the table under a name that nobody else can pick, and removes it. */
+export async function uploadFile(
   location: TableLocation,
   contract: TableContract,
   { localFile, path, values, statistics }: WrittenFile,

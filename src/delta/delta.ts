@@ -2,9 +2,11 @@ import type { Column, TableContract } from '../../schemas/contract.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Database } from '../duckdb/duckdb.ts';
+import type { ParquetRows } from '../parquet/parquet.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import * as changes from './changes.ts';
+import * as columnFiles from './column-file.ts';
 import * as commits from './commit.ts';
 import * as compactions from './compact-table.ts';
 import * as creation from './create-table.ts';
@@ -203,6 +205,26 @@ export function writeFiles(
   options?: WriteOptions,
 ): Promise<DataFile[]> {
   return dataFiles.writeFiles(database, location, contract, relation, scratch, signal, options);
+}
+
+/** A data file that is being written from columns in memory, without DuckDB. After an error: `discard`. */
+export interface ColumnFile {
+  /** Takes rows of the contract's columns without the partition columns; their memory is free once it has resolved. */
+  append(rows: ParquetRows): Promise<void>;
+  /** Ends and uploads the file; nobody refers to it until it is committed. */
+  store(signal: AbortSignal): Promise<DataFile>;
+  /** Throws away what is there, wherever it was. */
+  discard(): Promise<void>;
+}
+
+/** Begins a data file of one partition value for rows of strings, longs, integers and timestamps. */
+export function createColumnFile(
+  location: TableLocation,
+  contract: TableContract,
+  partitionValues: Readonly<Record<string, string>>,
+  scratch: Scratch,
+): Promise<ColumnFile> {
+  return columnFiles.createColumnFile(location, contract, partitionValues, scratch);
 }
 
 /**

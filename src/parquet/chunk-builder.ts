@@ -52,13 +52,10 @@ export class ChunkBuilder {
   async add(part: ColumnPart, from: number, to: number): Promise<void> {
     this.#rows += to - from;
     const { name, type } = this.#column;
-    if ('repeated' in part) {
-      assert(this.#repeated !== undefined || this.#rows === to - from, `${name}: all parts are repeated, or none`);
-      this.#repeated ??= new RepeatedColumn(type);
-      assert(this.#repeated.valueCount < REPEATED_VALUES_MAX, `${name}: fewer values than parts`);
-      return this.#repeated.add(part.repeated, to - from);
-    }
+    const value = 'repeated' in part ? part.repeated : undefined;
+    if (value !== undefined && value !== null) return this.#repeat(value, to - from);
     assert(this.#repeated === undefined, `${name}: all parts are repeated, or none`);
+    if ('repeated' in part) return this.#plain.nulls(to - from);
     if ('bytes' in part) {
       assert(type === 'string', `${name} takes no bytes`);
       this.rawBytes += (part.ends[to - 1] as number) - (from === 0 ? 0 : (part.ends[from - 1] as number));
@@ -67,6 +64,14 @@ export class ChunkBuilder {
     assert((type === 'integer') === part instanceof Int32Array && type !== 'string', `${name} takes other numbers`);
     this.rawBytes += (to - from) * part.BYTES_PER_ELEMENT;
     return this.#plain.numbers(part, from, to);
+  }
+
+  #repeat(value: string | number | bigint, rows: number): void {
+    const { name, type } = this.#column;
+    assert(this.#repeated !== undefined || this.#rows === rows, `${name}: all parts are repeated, or none`);
+    this.#repeated ??= new RepeatedColumn(type);
+    assert(this.#repeated.valueCount < REPEATED_VALUES_MAX, `${name}: fewer repeated values than that`);
+    this.#repeated.add(value, rows);
   }
 
   async end(): Promise<ChunkPart> {

@@ -67,9 +67,13 @@ export class ColumnWriter {
       const next = rowBehind(ends, row, to, start + fitting);
       const end = entryStart(ends, next);
       this.#copy(bytes.subarray(start, end));
-      this.#levels(nulls, row, next);
+      this.#levels(next - row, nulls?.subarray(row, next));
       row = next;
     }
+  }
+
+  nulls(count: number): void {
+    this.#levels(count, 'all');
   }
 
   async numbers(values: BigInt64Array | Int32Array, from: number, to: number): Promise<void> {
@@ -81,7 +85,7 @@ export class ColumnWriter {
       const fitting = await this.#room(width);
       const next = Math.min(to, row + Math.floor(fitting / width));
       this.#copy(new Uint8Array(values.buffer, values.byteOffset + row * width, (next - row) * width));
-      this.#levels(undefined, row, next);
+      this.#levels(next - row, undefined);
       row = next;
     }
   }
@@ -109,16 +113,18 @@ export class ColumnWriter {
     this.#used += values.length;
   }
 
-  #levels(nulls: Uint8Array | undefined, from: number, to: number): void {
+  #levels(count: number, nulls: Uint8Array | undefined | 'all'): void {
+    const found = nulls === undefined ? 0 : nulls === 'all' ? count : sum(nulls);
     const before = this.#rows;
-    this.#rows += to - from;
-    if (nulls === undefined) return;
-    let found = 0;
-    for (let row = from; row < to; row++) found += nulls[row] as number;
-    if (found === 0 && this.#isNull === undefined) return;
-    this.#isNull ??= new Uint8Array(GROUP_ROWS_MAX + 8);
-    this.#isNull.set(nulls.subarray(from, to), before);
+    this.#rows += count;
     this.#nulls += found;
+    const isMixed = this.#nulls > 0 && this.#nulls < this.#rows;
+    if (this.#isNull === undefined && isMixed) {
+      this.#isNull = new Uint8Array(GROUP_ROWS_MAX + 8);
+      if (this.#nulls > found) this.#isNull.fill(1, 0, before);
+    }
+    if (nulls instanceof Uint8Array) this.#isNull?.set(nulls, before);
+    else this.#isNull?.fill(found === 0 ? 0 : 1, before, this.#rows);
   }
 
   async #cut(compressed: boolean): Promise<void> {
@@ -163,4 +169,10 @@ function rowBehind(ends: Uint32Array, from: number, to: number, limit: number): 
     else high = middle;
   }
   return low;
+}
+
+function sum(values: Uint8Array): number {
+  let total = 0;
+  for (let index = 0; index < values.length; index++) total += values[index] as number;
+  return total;
 }

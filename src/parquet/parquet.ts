@@ -21,7 +21,8 @@ export interface ParquetColumn {
 
 /** The one value of all rows of a part. */
 export interface RepeatedValue {
-  readonly repeated: string | number | bigint;
+  /** Null: no row has a value. */
+  readonly repeated: string | number | bigint | null;
 }
 
 /**

@@ -172,7 +172,10 @@ class BronzeWorld {
       store: storeWithPoints(this.#lake, points),
       source: sourceWithPoints(this.hub, points),
     };
-    const options = { onLoss: 'record', bytesMax: this.#bytesMax, runId, fence, softStop, clock: this.#clock } as const;
+    // Some commit every full buffer, some several at once.
+    const fileBytesMax = this.#bytesMax === 900 ? 900 : 1;
+    const sizes = { bytesMax: this.#bytesMax, fileBytesMax };
+    const options = { onLoss: 'record', ...sizes, runId, fence, softStop, clock: this.#clock } as const;
     const outcome = await ingest(this.#workshop, store, source, options, points.signal).catch((error: unknown) => {
       if (points.killedAt === undefined) throw error;
       return undefined;

@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { openBronzeWorkshop } from '../support/bronze-lake.ts';
-import { openPaperDatabase } from '../support/crash-paper-database.ts';
 import { openWorkshop } from '../support/small-lake.ts';
 import { bronzeScenario, playBronze } from './bronze-scenario.ts';
 import { playRuns, runScenario } from './run-scenario.ts';
@@ -11,8 +10,6 @@ export interface Seeds {
   readonly count: number;
 }
 
-/** Every so many seeds are played on DuckDB, the others on paper. */
-const SEEDS_A_REAL_DATABASE = 50;
 /** Scenarios that play side by side: they wait for the disk now and then. */
 const BRONZE_AT_ONCE = 4;
 /** Whole runs dwarf bronze alone: so many seeds of that to one of these. */
@@ -22,14 +19,12 @@ const BRONZE_SEEDS_PER_RUN_SEED = 25;
 export async function bronzeLevel({ first, count }: Seeds): Promise<Tally> {
   const tally = new Tally();
   const workshop = await openBronzeWorkshop();
-  const paper = { ...workshop, database: openPaperDatabase() };
   const end = first + count;
   let next = first;
   const player = async (): Promise<void> => {
     while (next < end) {
       const seed = next++;
-      const on = seed % SEEDS_A_REAL_DATABASE === 0 ? workshop : paper;
-      const property = fc.asyncProperty(bronzeScenario, (scenario) => playBronze(scenario, on, tally));
+      const property = fc.asyncProperty(bronzeScenario, (scenario) => playBronze(scenario, workshop, tally));
       report('bronze', seed, await fc.check(property, { seed, numRuns: 1 }));
       tally.seeds++;
     }

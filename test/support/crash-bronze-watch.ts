@@ -208,15 +208,8 @@ class Tail {
 async function readRows(store: ObjectStore, path: string): Promise<Record<string, unknown>[]> {
   const data = await store.read(path, never);
   if (data === undefined) throw new Error(`[I9] ${path} is referred to and not there`);
-  const text = Buffer.from(data);
-  // Of the database on paper.
-  if (text.subarray(0, 1).equals(Buffer.from('{'))) return text.toString().split('\n').map(parsed);
   const file = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer;
   return parquetReadObjects({ file, compressors: { ZSTD: (input) => zstdDecompressSync(input) } });
-}
-
-function parsed(line: string): Record<string, unknown> {
-  return JSON.parse(line) as Record<string, unknown>;
 }
 
 function withoutMark(bytes: Buffer): Buffer {

@@ -140,7 +140,7 @@ describe('a file of ours', () => {
         expect(await database.rows(schema, { file })).toEqual(await database.rows(schema, { file: theirs }));
         expect(written.rowCount).toBe(parts.reduce((sum, { rows }) => sum + rows.length, 0));
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -170,7 +170,7 @@ describe('a file of ours', () => {
         });
         expect(footer.find((column) => column.path_in_schema === 'body')?.stats_min_value).toBeNull();
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 
@@ -180,9 +180,10 @@ describe('a file of ours', () => {
     };
     const large = 'y'.repeat(2 ** 20);
     const parts = [
-      { run: 'a', rows: Array.from({ length: 30 }, (_, n) => rowOf(n, n % 3 === 0 ? large : `small ${n}`)) },
+      { run: 'a', rows: Array.from({ length: 9 }, (_, n) => rowOf(n, n % 3 === 0 ? large : `small ${n}`)) },
       { run: 'b', rows: Array.from({ length: 130_000 }, (_, n) => rowOf(n, n % 2 === 0 ? null : `{"n":${n}}`)) },
-      { run: 'c', rows: Array.from({ length: 30 }, (_, n) => rowOf(n, large)) },
+      // Many pages, of which none is like another: a buffer that is filled again too early shows.
+      { run: 'c', rows: Array.from({ length: 4_000 }, (_, n) => rowOf(n, `${n * 7919}-`.repeat(100))) },
     ];
     const { file } = await writeOurs(parts);
     const theirs = await writeWithDuckDB(parts);
@@ -199,7 +200,7 @@ describe('a file of ours', () => {
 
   test('is read by a reader that shares no code with either', async () => {
     const rows = ['ü', null, '', 'a\u0000b'].map((body, n) => {
-      return { body, key: body, number: BigInt(n) - 2n, small: -n, moment: 1_767_225_600_123_456n };
+      return { body, key: body, number: BigInt(n) - 2n, small: n - 2, moment: 1_767_225_600_123_456n };
     });
     const { file } = await writeOurs([
       { rows, run: 'r1' },
@@ -211,7 +212,7 @@ describe('a file of ours', () => {
       compressors: { ZSTD: (input) => zstdDecompressSync(input) },
     });
     const expected = ['r1', 'r2'].flatMap((run) =>
-      rows.map(({ moment: _, ...cells }) => ({ ...cells, moment: new Date('2026-01-01T00:00:00.123Z'), run })),
+      rows.map((cells) => ({ ...cells, moment: new Date('2026-01-01T00:00:00.123Z'), run })),
     );
     expect(found).toEqual(expected);
   });

@@ -29,7 +29,7 @@ export interface BronzeOptions {
   readonly onLoss: 'fail' | 'record';
   /** Bytes of events that this hub may hold at any time, wherever they are. */
   readonly bytesMax: number;
-  /** A file is committed once the events in it took so many bytes of memory; the buffer may pass that by one filling. */
+  /** A file is committed once the events in it took so many bytes of memory, or one buffer more. */
   readonly fileBytesMax: number;
   readonly runId: string;
   readonly clock: Clock;

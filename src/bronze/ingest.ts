@@ -183,7 +183,7 @@ class HubRun {
     signal.throwIfAborted();
   }
 
-  /** Writes all that is in the buffer at this moment, and commits it with the numbers that go with it once it is due. */
+  /** Writes all that is in the buffer at this moment; commits it, with the numbers that go with it, once it is due. */
   private flush(how: 'append' | 'commit'): Promise<void> {
     const batches = this.buffer.take();
     const targets = [...this.states.values()]

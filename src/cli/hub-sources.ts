@@ -15,7 +15,7 @@ export const EVENTHUBS_HINT =
 
 const PROBE_BYTES = 2 * MiB;
 /** Lower than the number of any lease: a run that reads is not put off by a question. */
-const PROBE_EPOCH = 1;
+export const PROBE_EPOCH = 1;
 
 /** A dataset's hub, and why it cannot be read where it cannot. */
 export interface HubSource {

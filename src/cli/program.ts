@@ -59,6 +59,7 @@ export function makeProgram(terminal: Terminal, run: RunCommand): Command {
   addAdopt(program, terminal, run);
   addRuns(program, terminal, run);
   addMaintenance(program, terminal, run);
+  addDoctor(program, terminal, run);
   addConfig(program, terminal, run);
   return program;
 }
@@ -166,6 +167,17 @@ function addRuns(program: Command, terminal: Terminal, run: RunCommand): void {
     .addOption(new Option('--last <n>', 'so many runs').argParser(count).default(20))
     .addOption(jsonOption())
     .action((options) => run(import('./runs.ts').then(({ runs }) => runs(options, terminal))));
+}
+
+function addDoctor(program: Command, terminal: Terminal, run: RunCommand): void {
+  command(
+    program,
+    'doctor',
+    'Checks settings, permissions and endpoints by using them; leaves nothing behind',
+    'sluice doctor',
+  )
+    .addOption(jsonOption())
+    .action((options) => run(import('./doctor.ts').then(({ doctor }) => doctor(options, terminal))));
 }
 
 function addConfig(program: Command, terminal: Terminal, run: RunCommand): void {

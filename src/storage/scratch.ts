@@ -1,8 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { SluiceError } from '../base/errors.ts';
+import { makeFolder } from './make-folder.ts';
 import type { ObjectStore } from './storage.ts';
+
+/** For who makes local folders beside it. */
+export { makeFolder } from './make-folder.ts';
 
 /**
  * Local copies of objects that never change, kept by name within a bound, and names for new local files. One process
@@ -77,7 +81,7 @@ class CopyCache {
   }
 
   async open(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
+    await makeFolder(this.#folder);
     const files = await Promise.all(
       (await readdir(this.#folder)).map(async (key) => ({ key, found: await stat(this.fileOf(key)) })),
     );

@@ -149,3 +149,7 @@ describe('new files', () => {
     await scratch.close();
   });
 });
+
+test('a folder where none can be made is an error, and not waited for without end', async () => {
+  await expect(openScratch('/proc/sluice/scratch', 100)).rejects.toThrow(/no folder can be made|ENOENT|EACCES/);
+});

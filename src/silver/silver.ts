@@ -8,6 +8,7 @@ import { runDataset } from './run-dataset.ts';
 import { ensureTables, type TableOptions } from './ensure-tables.ts';
 import { pendingOf } from './pending.ts';
 import { rebuildDataset } from './rebuild-dataset.ts';
+import { replayDataset } from './replay-rejected.ts';
 import { replaceDimension } from './replace-dimension.ts';
 
 /**
@@ -119,6 +120,31 @@ export interface RebuildOutcome {
  */
 export function rebuildSilver(options: SilverOptions, signal: AbortSignal): Promise<RebuildOutcome> {
   return rebuildDataset(options, signal);
+}
+
+export interface ReplayOptions extends SilverOptions {
+  /** Only rows rejected for this reason. */
+  readonly reason?: string;
+}
+
+export interface ReplayOutcome {
+  readonly dataset: string;
+  readonly outcome: 'complete' | 'empty' | 'stopped' | 'locked';
+  /** Rejected rows judged again, and those of them that are accepted now. */
+  readonly judged: number;
+  readonly accepted: number;
+  /** Silver rows that are new or changed by it. */
+  readonly written: number;
+}
+
+/**
+ * Judges the dataset's rejected events again by the contract of now: what it accepts is merged into silver first and
+ * then taken out of the rejected events; what it rejects for another reason gets that one. Bronze versions applied
+ * stay as they are. Between the two commits an accepted event is in both tables, never in neither, and a second call
+ * takes it out. Errors as of `buildSilver`.
+ */
+export function replayRejected(options: ReplayOptions, signal: AbortSignal): Promise<ReplayOutcome> {
+  return replayDataset(options, signal);
 }
 
 export interface DimensionOptions extends StageTools {

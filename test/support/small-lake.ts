@@ -10,8 +10,14 @@ import type { Snapshot, TableLocation } from '../../src/delta/delta.ts';
 import { openDatabase, type Database } from '../../src/duckdb/duckdb.ts';
 import { buildGold, type GoldOptions, type GoldOutcome } from '../../src/gold/gold.ts';
 import { callCentre } from '../../src/pipeline.ts';
-import { buildSilver, loadDimension, rebuildSilver } from '../../src/silver/silver.ts';
-import type { RebuildOutcome, SilverOptions, SilverOutcome } from '../../src/silver/silver.ts';
+import { buildSilver, loadDimension, rebuildSilver, replayRejected } from '../../src/silver/silver.ts';
+import type {
+  RebuildOutcome,
+  ReplayOptions,
+  ReplayOutcome,
+  SilverOptions,
+  SilverOutcome,
+} from '../../src/silver/silver.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { openScratch, type Scratch } from '../../src/storage/scratch.ts';
 import type { ObjectStore } from '../../src/storage/storage.ts';
@@ -94,6 +100,10 @@ export class SmallLake {
 
   rebuildSilver(dataset: string, options: Partial<SilverOptions> = {}): Promise<RebuildOutcome> {
     return rebuildSilver(this.silverOptions(dataset, options), signal());
+  }
+
+  replayRejected(dataset: string, options: Partial<ReplayOptions> = {}): Promise<ReplayOutcome> {
+    return replayRejected(this.silverOptions(dataset, options), signal());
   }
 
   silverOptions(dataset: string, options: Partial<SilverOptions> = {}): SilverOptions {

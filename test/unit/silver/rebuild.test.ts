@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readSnapshot } from '../../../src/delta/delta.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
-import type { ObjectStore } from '../../../src/storage/storage.ts';
 import { arrival, call, leg } from '../../support/call-centre-events.ts';
+import { dyingStore } from '../../support/dying-store.ts';
 import { openWorkshop, present, SmallLake, type Workshop } from '../../support/small-lake.ts';
 
 const signal = new AbortController().signal;
@@ -176,20 +176,3 @@ describe('killed at any call to the lake', () => {
     expect(kills).toBeGreaterThan(3);
   });
 });
-
-/** A store whose n-th change is made, and after it nothing works any more. */
-function dyingStore(inner: ObjectStore, changesMax: number): ObjectStore {
-  let changes = 0;
-  const change = async <T>(action: () => Promise<T>): Promise<T> => {
-    if (changes >= changesMax) throw new Error('killed');
-    changes += 1;
-    return action();
-  };
-  return {
-    ...inner,
-    put: (...args) => change(() => inner.put(...args)),
-    putIfAbsent: (...args) => change(() => inner.putIfAbsent(...args)),
-    upload: (...args) => change(() => inner.upload(...args)),
-    delete: (...args) => change(() => inner.delete(...args)),
-  };
-}

@@ -1,0 +1,135 @@
+import { SluiceError } from '../base/errors.ts';
+import { MiB } from '../base/limits.ts';
+import { defineRelation, writeFiles, type DataFile, type Snapshot } from '../delta/delta.ts';
+import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import type { Scratch } from '../storage/scratch.ts';
+import { judgeSlice, type JudgedSlice } from './apply-slice.ts';
+import { commitTable, type Landed } from './commit-table.ts';
+import { ensureTables } from './ensure-tables.ts';
+import { LearnedShapes } from './learned-shapes.ts';
+import { mayHold } from './rejected-files.ts';
+import type { ReplayOptions, ReplayOutcome } from './silver.ts';
+import { StepTimes } from './step-times.ts';
+
+const rejectedAgainSql = sqlFile(new URL('statements/rejected-again.sql', import.meta.url));
+const verdictsSql = sqlFile(new URL('statements/verdicts.sql', import.meta.url));
+const stillRejectedSql = sqlFile(new URL('statements/still-rejected.sql', import.meta.url));
+
+/** Column of the work area: the file that a row stands in. */
+const FILE = '_file';
+
+const limits = {
+  /** Compressed bytes of rejected events judged at once, a single file aside. */
+  sliceBytesMax: 32 * MiB,
+  /** Tries to replay one slice while other writers change the tables. */
+  attemptsMax: 5,
+} as const;
+
+interface Tables {
+  readonly silver: Snapshot;
+  readonly rejected: Snapshot;
+}
+
+/** What became of a slice. */
+interface Slice {
+  readonly landed: Landed;
+  readonly judged: number;
+  readonly accepted: number;
+  readonly written: number;
+  /** Files of rejected events that this slice made: they need no second look. */
+  readonly made: readonly DataFile[];
+}
+
+/** See the door. */
+export async function replayDataset(options: ReplayOptions, signal: AbortSignal): Promise<ReplayOutcome> {
+  const counts = { judged: 0, accepted: 0, written: 0 };
+  const outcome = (kind: ReplayOutcome['outcome']): ReplayOutcome => ({
+    dataset: options.dataset.name,
+    outcome: kind === 'complete' && counts.judged === 0 ? 'empty' : kind,
+    ...counts,
+  });
+  const seen = new Set<string>();
+  const shapes = new LearnedShapes(options.dataset);
+  for (let conflicts = 0; conflicts < limits.attemptsMax;) {
+    const tables = await ensureTables(options, signal);
+    if (tables === undefined) return outcome('locked');
+    const files = nextFiles(tables.rejected, options, seen);
+    if (files.length === 0) return outcome('complete');
+    if (options.stop?.aborted === true) return outcome('stopped');
+    const slice = await replaySlice(options, tables, files, shapes, signal);
+    if (slice.landed === 'locked') return outcome('locked');
+    if (slice.landed === 'conflicted') {
+      conflicts += 1;
+      continue;
+    }
+    conflicts = 0;
+    for (const { path } of [...files, ...slice.made]) seen.add(path);
+    counts.judged += slice.judged;
+    counts.accepted += slice.accepted;
+    counts.written += slice.written;
+  }
+  const message = `${options.rejected.root}: other writers changed it during ${limits.attemptsMax} tries; run again`;
+  throw new SluiceError('table_conflict', message, { context: { dataset: options.dataset.name } });
+}
+
+function nextFiles(rejected: Snapshot, options: ReplayOptions, seen: ReadonlySet<string>): DataFile[] {
+  const next: DataFile[] = [];
+  let bytes = 0;
+  for (const file of rejected.files.values()) {
+    if (seen.has(file.path) || !mayHold(file, options.dataset.name)) continue;
+    bytes += file.sizeBytes;
+    if (next.length > 0 && bytes > (options.sliceBytesMax ?? limits.sliceBytesMax)) break;
+    next.push(file);
+  }
+  return next;
+}
+
+/**
+ * Two commits: the accepted rows go into silver first, and out of the rejected events then. A crash in between leaves
+ * them in both; judged again they change nothing in silver, and go.
+ */
+async function replaySlice(
+  options: ReplayOptions,
+  tables: Tables,
+  files: readonly DataFile[],
+  shapes: LearnedShapes,
+  signal: AbortSignal,
+): Promise<Slice> {
+  const { rejected, dataset, reason } = options;
+  const define = async (area: Database, scratch: Scratch): Promise<void> => {
+    const how = { fileColumn: FILE };
+    await defineRelation(area, 'rejected_rows', rejected, tables.rejected.contract, files, scratch, signal, how);
+    await area.run(rejectedAgainSql, { dataset: dataset.name, reason: reason ?? null });
+  };
+  const work = { tables: { ...tables, writesRejected: false }, define, shapes };
+  return judgeSlice(options, work, new StepTimes(options.clock), signal, async (slice) => {
+    const { judged, merge } = slice;
+    const { remove, add, written } = await merge();
+    const counts = { judged: judged.rowsIn, accepted: judged.accepted, written };
+    if (add.length + remove.length > 0) {
+      const change = { operation: 'REPLAY', remove, add, reads: 'all' } as const;
+      const landed = await commitTable(options, options.silver, tables.silver, change, signal);
+      if (landed !== 'landed') return { ...counts, landed, made: [] };
+    }
+    return { ...counts, ...(await takeOut(slice, options, tables.rejected, files, signal)) };
+  });
+}
+
+async function takeOut(
+  { area }: JudgedSlice,
+  options: ReplayOptions,
+  snapshot: Snapshot,
+  files: readonly DataFile[],
+  signal: AbortSignal,
+): Promise<{ landed: Landed; made: readonly DataFile[] }> {
+  await area.run(verdictsSql);
+  const changed = await area.rows<{ path: string }>('SELECT DISTINCT "_file" AS path FROM verdicts');
+  if (changed.length === 0) return { landed: 'landed', made: [] };
+  await area.run(stillRejectedSql, { dataset: options.dataset.name });
+  const { rejected, scratch } = options;
+  const add = await writeFiles(area, rejected, snapshot.contract, 'still_rejected', scratch, signal);
+  const paths = new Set(changed.map(({ path }) => path));
+  const remove = files.filter(({ path }) => paths.has(path));
+  const landed = await commitTable(options, rejected, snapshot, { operation: 'REPLAY', remove, add }, signal);
+  return { landed, made: add };
+}

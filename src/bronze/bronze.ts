@@ -7,6 +7,7 @@ import type { Scratch } from '../storage/scratch.ts';
 import { adoptInto } from './adopt.ts';
 import { ingestHub } from './ingest.ts';
 import { lookAhead } from './look-ahead.ts';
+import { replayInto } from './replay-range.ts';
 
 /**
  * Bronze: trigger once, exactly once. A run freezes the ends of a hub's partitions, reads up to them, writes Parquet,
@@ -145,4 +146,45 @@ export function adoptPositions(
   signal: AbortSignal,
 ): Promise<Conflict | undefined> {
   return adoptInto(options, adoption, signal);
+}
+
+export interface RangeOptions {
+  readonly dataset: string;
+  readonly source: EventSource;
+  readonly table: TableLocation;
+  readonly gaps: TableLocation;
+  readonly openDatabase: () => Promise<Database>;
+  readonly scratch: Scratch;
+  readonly consumerGroup: string;
+  /** Number of the lease: the epoch of the receiver, and in every commit. */
+  readonly fence: number;
+  /** Bytes of events held at any time. */
+  readonly bytesMax: number;
+  readonly runId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly softStop: AbortSignal;
+  readonly partitionId: string;
+  /** Sequence numbers, both ends inclusive. */
+  readonly range: { readonly first: number; readonly last: number };
+}
+
+export interface RangeOutcome {
+  readonly outcome: 'complete' | 'empty' | 'stopped' | 'locked';
+  /** Numbers of the range that bronze lacked: lost ones and holes. */
+  readonly missing: number;
+  /** Of these, events that the hub still had. */
+  readonly found: number;
+  /** Numbers taken out of the gaps table. */
+  readonly corrected: number;
+}
+
+/**
+ * Reads a range again and adds what bronze lacks of it: numbers that the gaps table calls lost, and holes, below the
+ * next number wanted. Rows first, then the gaps lose the numbers found: in between a number may be in both tables,
+ * never in neither, and a second call ends it. Rows that were there are left out, so that none is ever there twice;
+ * those added stand after later ones. Throws `hub_recreated`, and what the services refuse.
+ */
+export function replayRange(options: RangeOptions, signal: AbortSignal): Promise<RangeOutcome> {
+  return replayInto(options, signal);
 }

@@ -33,6 +33,11 @@ export function gapTransactionName(dataset: string, createdAtMs: number, partiti
   return `sluice/gaps/${dataset}/${createdAtMs}/${partitionId}`;
 }
 
+/** appId in the bronze table: its version counts the commits of replays, each of which has to know the one before. */
+export function replayTransactionName(dataset: string, createdAtMs: number, partitionId: string): string {
+  return `sluice/replayed/${dataset}/${createdAtMs}/${partitionId}`;
+}
+
 /**
  * The ranges to read, by architecture "Bronze" 1. Throws `hub_recreated` where the table's numbers are those of
  * another hub of this name.
@@ -77,7 +82,8 @@ function planPartition(facts: PlanFacts, properties: PartitionProperties): Parti
   };
 }
 
-function refuseOtherHub(facts: PlanFacts): void {
+/** Throws `hub_recreated` where the table's numbers are those of another hub of this name. */
+export function refuseOtherHub(facts: Pick<PlanFacts, 'dataset' | 'hub' | 'transactions'>): void {
   const { dataset, hub, transactions } = facts;
   const mine = transactionName(dataset, hub.createdAtMs, '');
   const all = transactionName(dataset, 0, '').slice(0, -'0/'.length);

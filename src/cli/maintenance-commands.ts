@@ -1,5 +1,5 @@
 import { Argument, Option, type Command } from 'commander';
-import { bytes, command, day, duration, jsonOption, type RunCommand } from './command-options.ts';
+import { bytes, command, day, duration, jsonOption, number, type RunCommand } from './command-options.ts';
 import type { Terminal } from './terminal.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
 
@@ -10,6 +10,7 @@ const RETAIN = '7d';
 export function addMaintenance(program: Command, terminal: Terminal, run: RunCommand): void {
   addOptimize(program, terminal, run);
   addVacuum(program, terminal, run);
+  addReplay(program, terminal, run);
   addRebuild(program, terminal, run);
 }
 
@@ -42,6 +43,19 @@ function addVacuum(program: Command, terminal: Terminal, run: RunCommand): void 
     .action((table: string | undefined, options) =>
       run(import('./vacuum.ts').then(({ vacuum }) => vacuum(table, options, terminal))),
     );
+}
+
+function addReplay(program: Command, terminal: Terminal, run: RunCommand): void {
+  const what = 'Judges rejected events again after a fix, or reads a range that a hub still retains again';
+  command(program, 'replay', what, 'sluice replay --rejected --reason range:area')
+    .option('--rejected', 'the rejected events')
+    .option('--reason <reason>', 'only those rejected for this reason')
+    .option('--hub <name>', 'dataset or hub name of the range')
+    .addOption(new Option('--partition <id>', 'its partition').argParser(number))
+    .addOption(new Option('--from <number>', 'its first sequence number').argParser(number))
+    .addOption(new Option('--to <number>', 'its last sequence number').argParser(number))
+    .addOption(jsonOption())
+    .action((options) => run(import('./replay.ts').then(({ replay }) => replay(options, terminal))));
 }
 
 function addRebuild(program: Command, terminal: Terminal, run: RunCommand): void {

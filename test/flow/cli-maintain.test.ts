@@ -76,6 +76,33 @@ test.each(['folder', 'azurite'] as const)(
   120_000,
 );
 
+test('rejected events and a range are replayed: what is there is left out, and what stays rejected stays', async () => {
+  const on = where('folder');
+  const before = await query(CONTENTS, on);
+  const rejected = await sluice(['replay', '--rejected', '--json'], on);
+  expect(JSON.parse(rejected.stdout)).toMatchObject({ command: 'replay', outcome: 'empty', exitCode: 0 });
+  const args = ['--hub', 'call_legs', '--partition', '0', '--from', '0', '--to', '1000000'];
+  const range = await sluice(['replay', ...args, '--json'], on);
+  expect(JSON.parse(range.stdout)).toMatchObject({ outcome: 'empty', tables: [{ missing: 0, found: 0 }] });
+  expect(await query(CONTENTS, on)).toEqual(before);
+});
+
+test.each([
+  [['replay'], /give --rejected, or --hub/],
+  [['replay', '--rejected', '--hub', 'call_legs'], /all together/],
+  [['replay', '--reason', 'not_json'], /give --rejected/],
+  [['replay', '--hub', 'call_leg', '--partition', '0', '--from', '0', '--to', '1'], /did you mean call_legs/],
+  [['replay', '--hub', 'call_legs', '--partition', '0', '--from', '2', '--to', '1'], /other way round/],
+  [['replay', '--hub', 'call_legs', '--partition', '9', '--from', '0', '--to', '1'], /has no partition 9/],
+  [['rebuild', 'silver', '--day', '2026-01-05'], /--day is for gold/],
+  [['rebuild', 'gold', '--day', '2026-02-30'], /Give a day such as/],
+  [['vacuum', '--retain', '7'], /Give a duration/],
+])('%j is a usage error', async (args, message) => {
+  const run = await sluice(args, where('folder'));
+  expect(run.stderr).toMatch(message);
+  expect(run.exitCode).toBe(2);
+});
+
 test('an unknown table is a usage error that names the nearest', async () => {
   const run = await sluice(['optimize', 'silver.call_leg'], where('folder'));
   expect(run.exitCode).toBe(2);

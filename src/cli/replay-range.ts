@@ -51,7 +51,7 @@ export function replayRangeStep(work: Maintenance, range: ReplayRange, terminal:
         };
         const { outcome, ...facts } = await replayRange(options, signal);
         const { missing, found, corrected } = facts;
-        const text = `bronze lacked ${missing} events, ${found} were there and are added; ${corrected} are lost no more`;
+        const text = `bronze lacked ${missing} events; ${found} are added, ${corrected} are lost no more`;
         return { outcome, text: missing + corrected === 0 ? 'bronze lacks nothing of the range' : text, facts };
       } finally {
         await closeHubs(hubs);

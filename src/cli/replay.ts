@@ -48,7 +48,8 @@ function rejectedSteps(work: Maintenance, reason: string | undefined): Step[] {
     async run(signal) {
       const options = { ...silverOptions(work, dataset), ...(reason === undefined ? {} : { reason }) };
       const { dataset: _, outcome, ...facts } = await replayRejected(options, signal);
-      const text = `${facts.accepted} of ${facts.judged} rejected events are accepted now; ${facts.written} rows written`;
+      const { accepted, judged, written } = facts;
+      const text = `${accepted} of ${judged} rejected events are accepted now; ${written} rows written`;
       return { outcome, text: facts.judged === 0 ? 'no rejected event to judge' : text, facts };
     },
   }));

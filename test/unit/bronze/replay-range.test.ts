@@ -141,7 +141,7 @@ describe('a range that is read again', () => {
     expect(await gaps()).toEqual([]);
   });
 
-  test('killed after any change to the lake: nothing is twice or in neither table, and the next call ends it', async () => {
+  test('killed after any change: nothing is twice or in neither table, and the next call ends it', async () => {
     let kills = 0;
     for (let at = 0; ; at++) {
       const lake = openMemory();

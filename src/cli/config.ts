@@ -23,7 +23,9 @@ export async function config(options: { readonly json?: boolean }, terminal: Ter
       head: ['setting', 'value', 'from', 'kind'],
       style: { head: [], border: [], compact: true },
     });
-    table.push(...settings.map(({ name, value, from, kind }) => [name, value ?? 'not set', from, kind]));
+    table.push(
+      ...settings.map(({ name, value, from, kind }) => [name, value ?? 'not set', value === null ? '' : from, kind]),
+    );
     terminal.print(`${table.toString()}\n`);
   }
   return 0;

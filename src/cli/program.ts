@@ -13,12 +13,13 @@ import {
   type RunCommand,
 } from './command-options.ts';
 import { addMaintenance } from './maintenance-commands.ts';
-import { suggestion } from './nearest.ts';
+import { nearest, suggestion } from './nearest.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Runs the command that the arguments name and gives its exit code. Throws `usage`, and what the command throws. */
-export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCommandLine(given: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
+  const args = given[0] === 'help' ? [...given.slice(1), '--help'] : given;
   const program = makeProgram(terminal, async (code) => void (exitCode = await code));
   refuseUnknownCommand(program, args);
   try {
@@ -39,6 +40,12 @@ function refuseUnknownCommand(program: Command, args: readonly string[]): void {
   throw new SluiceError('usage', `unknown command '${name}'; ${suggestion(name, names)}`);
 }
 
+const HELP_AFTER = `
+Example:
+  $ sluice start
+
+Each command has --help with an example of its own. Settings are environment variables: sluice config.`;
+
 /** Every command with its options. What a command does is loaded when it is run. */
 export function makeProgram(terminal: Terminal, run: RunCommand): Command {
   const program: Command = new Command('sluice');
@@ -48,7 +55,8 @@ export function makeProgram(terminal: Terminal, run: RunCommand): Command {
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeOut: terminal.print, writeErr: () => {} })
-    .action(() => terminal.print(program.helpInformation()));
+    .addHelpText('after', HELP_AFTER)
+    .action(() => program.outputHelp());
   addStart(program, terminal, run);
   addIngestOnce(program, terminal, run);
   addProduce(program, terminal, run);
@@ -186,11 +194,20 @@ function addConfig(program: Command, terminal: Terminal, run: RunCommand): void 
     .action((options) => run(import('./config.ts').then(({ config }) => config(options, terminal))));
 }
 
+function nearestChoice(whole: string, given: string, choices: string): string {
+  const near = nearest(given, choices.split(', '));
+  return near === undefined ? whole : `${whole}; did you mean ${near}?`;
+}
+
 /** Commander's message in one line, with where to look where it has no near name. */
 function usageMessage(error: CommanderError, args: readonly string[]): string {
-  const text = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const whole = error.message
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
+  const text = whole.replace(/argument '(.*)' is invalid\. Allowed choices are (.*)$/, nearestChoice);
   const name = args.find((arg) => !arg.startsWith('-'));
-  return text.includes('Did you mean') ? text : `${text}; see sluice ${name === undefined ? '' : `${name} `}--help`;
+  return /did you mean/i.test(text) ? text : `${text}; see sluice ${name === undefined ? '' : `${name} `}--help`;
 }
 
 function version(): string {

@@ -41,12 +41,22 @@ test('without a command it prints the help, and --version the version of the pac
   expect(versioned.printed()).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
+test('help COMMAND is COMMAND --help, help alone that of all', async () => {
+  const [asked, flagged, bare] = [terminal(), terminal(), terminal()];
+  await runCommandLine(['help', 'plan'], asked);
+  await runCommandLine(['plan', '--help'], flagged);
+  expect(asked.printed()).toBe(flagged.printed());
+  await runCommandLine(['help'], bare);
+  expect(bare.printed()).toMatch(/ingest-once[\s\S]*Example:\n {2}\$ sluice start/);
+});
+
 describe('a usage error names the nearest right one, and prints nothing on stdout', () => {
   const cases: [string[], RegExp][] = [
     [['ingest-onc'], /unknown command 'ingest-onc'; did you mean ingest-once\?/],
     [['plann', '--json'], /unknown command 'plann'; did you mean plan\?/],
     [['ingest-once', '--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/],
-    [['ingest-once', '--to', 'glod'], /--to.*'glod' is invalid\. Allowed choices are bronze, silver, gold/],
+    [['ingest-once', '--to', 'glod'], /--to.*'glod' is invalid\. Allowed choices are .*, gold; did you mean gold\?$/],
+    [['ingest-once', '--to', 'zzzzzzzz'], /Allowed choices are bronze, silver, gold; see sluice ingest-once --help$/],
     [['ingest-once', '--time-budget', '25'], /--time-budget.*'25' is invalid\. Give a duration/],
     [['produce', '--ticks', '0'], /--ticks.*whole number from 1/],
     [['produce', '--from', '2026-01-05T09:00:00'], /--from.*with offset/],

@@ -22,25 +22,11 @@ const MAY_ENTER: Readonly<Record<string, readonly string[]>> = {
   delta: ['storage', 'duckdb', 'parquet'],
   keys: ['storage', 'duckdb', 'delta'],
   producer: ['eventhubs'],
-  bronze: ['storage', 'eventhubs', 'parquet', 'delta'],
+  bronze: ['storage', 'eventhubs', 'duckdb', 'parquet', 'delta'],
   silver: ['storage', 'duckdb', 'delta', 'keys'],
   gold: ['storage', 'duckdb', 'delta', 'keys'],
   report: ['storage', 'duckdb', 'delta', 'bronze', 'silver', 'gold'],
-  compare: ['storage', 'eventhubs', 'duckdb', 'delta', 'producer'],
-  cli: [
-    'storage',
-    'eventhubs',
-    'duckdb',
-    'delta',
-    'keys',
-    'producer',
-    'bronze',
-    'silver',
-    'gold',
-    'report',
-    'hub',
-    'compare',
-  ],
+  cli: ['storage', 'eventhubs', 'duckdb', 'delta', 'keys', 'producer', 'bronze', 'silver', 'gold', 'report', 'hub'],
 };
 /** Files that are doors beside the one named like the room. */
 const FURTHER_DOORS = new Set(['src/storage/scratch.ts', 'src/storage/open-store.ts', 'src/storage/lease.ts']);

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { SluiceError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Conflict, TableLocation } from '../delta/delta.ts';
+import type { Database } from '../duckdb/duckdb.ts';
 import type { CheckpointStore, EventSource } from '../eventhubs/eventhubs.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { adoptInto } from './adopt.ts';

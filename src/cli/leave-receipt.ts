@@ -23,7 +23,6 @@ export async function leaveReceipt(run: RunContext): Promise<Receipt> {
   try {
     const { scratch, runId, clock, log } = lake;
     const target = {
-      database: await lake.openDatabase(),
       table: lake.table(RUNS_ROOT),
       scratch,
       fence: held.lease.number,

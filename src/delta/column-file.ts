@@ -1,4 +1,4 @@
-import type { Column, TableContract } from '../../schemas/contract.ts';
+import type { Column, ColumnType, TableContract } from '../../schemas/contract.ts';
 import { SluiceError } from '../base/errors.ts';
 import { createParquetFile } from '../parquet/parquet.ts';
 import type { ColumnBounds, GrowingParquetFile, ParquetColumn, ParquetRows } from '../parquet/parquet.ts';
@@ -65,14 +65,32 @@ class LocalColumnFile implements ColumnFile {
 function parquetColumn(contract: TableContract, { name, type }: Column): ParquetColumn {
   const bounds = !(contract.withoutBounds ?? []).includes(name);
   if (type === 'string' || type === 'long' || type === 'integer' || type === 'timestamp') return { name, type, bounds };
+  // More digits would not fit into 64 bits.
+  if (isDecimal(type) && Number(DECIMAL.exec(type)?.[1]) <= 18) return { name, type, bounds };
   throw new SluiceError('internal', `a file of columns takes no ${type}: ${name}`);
 }
 
 /** In the words of DuckDB, which the statistics of its files come in. */
 function asStatistics({ least, greatest, nullCount }: ColumnBounds, type: string | undefined): ColumnStatistics {
   const textOf = (bound: bigint | string | undefined): string | undefined =>
-    bound === undefined ? undefined : type === 'timestamp' ? timestampText(BigInt(bound)) : String(bound);
+    bound === undefined ? undefined : boundText(bound, type);
   return { least: textOf(least), greatest: textOf(greatest), nullCount: String(nullCount), hasNaN: false };
+}
+
+const DECIMAL = /^decimal\((\d+),(\d+)\)$/;
+
+function isDecimal(type: ColumnType): type is `decimal(${number},${number})` {
+  return DECIMAL.test(type);
+}
+
+function boundText(bound: bigint | string, type: string | undefined): string {
+  if (type === 'timestamp') return timestampText(BigInt(bound));
+  const scale = Number(DECIMAL.exec(type ?? '')?.[2] ?? 0);
+  if (scale === 0) return String(bound);
+  const digits = String(bound)
+    .replace('-', '')
+    .padStart(scale + 1, '0');
+  return `${BigInt(bound) < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }
 
 function timestampText(us: bigint): string {

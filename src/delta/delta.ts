@@ -217,7 +217,7 @@ export interface ColumnFile {
   discard(): Promise<void>;
 }
 
-/** Begins a data file of one partition value for rows of strings, longs, integers and timestamps. */
+/** Begins a data file of one partition value for rows of strings, numbers and timestamps: no booleans, no dates. */
 export function createColumnFile(
   location: TableLocation,
   contract: TableContract,

@@ -8,9 +8,6 @@ import type { PageCompressor } from './page-compressor.ts';
 import type { ColumnPart, ParquetColumn } from './parquet.ts';
 import { RepeatedColumn } from './repeated-column.ts';
 
-/** Distinct repeated values of a row group, which a chunk looks through for each part. */
-const REPEATED_VALUES_MAX = 1_000;
-
 /** A page that may still be under compression, and its header by the bytes that it then has. */
 export interface PendingPage {
   readonly isDictionary: boolean;
@@ -70,7 +67,6 @@ export class ChunkBuilder {
     const { name, type } = this.#column;
     assert(this.#repeated !== undefined || this.#rows === rows, `${name}: all parts are repeated, or none`);
     this.#repeated ??= new RepeatedColumn(type);
-    assert(this.#repeated.valueCount < REPEATED_VALUES_MAX, `${name}: fewer repeated values than that`);
     this.#repeated.add(value, rows);
   }
 

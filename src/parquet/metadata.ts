@@ -2,8 +2,9 @@ import type { ParquetColumn, ParquetType } from './parquet.ts';
 import { ThriftWriter } from './thrift-writer.ts';
 
 // Numbers of parquet.thrift (apache/parquet-format).
-const PHYSICAL = { integer: 1, long: 2, timestamp: 2, string: 6 } as const;
-const CONVERTED = { string: 0, timestamp: 10, integer: 17, long: 18 } as const;
+const PHYSICAL = { integer: 1, long: 2, timestamp: 2, decimal: 2, string: 6 } as const;
+const CONVERTED = { string: 0, decimal: 5, timestamp: 10, integer: 17, long: 18 } as const;
+const DECIMAL = /^decimal\((\d+),(\d+)\)$/;
 const OPTIONAL = 1;
 const PAGE = { data: 0, dictionary: 2 } as const;
 export const ENCODING = { plain: 0, rle: 3, dictionary: 8 } as const;
@@ -81,9 +82,18 @@ export function footer(columns: readonly ParquetColumn[], rowGroups: readonly Ro
 }
 
 function schemaElement(meta: ThriftWriter, { name, type }: ParquetColumn): void {
-  meta.begin().i32(1, PHYSICAL[type]).i32(3, OPTIONAL).binary(4, name).i32(6, CONVERTED[type]).begin(10);
-  logicalType(meta, type);
+  const kind = kindOf(type);
+  meta.begin().i32(1, PHYSICAL[kind]).i32(3, OPTIONAL).binary(4, name).i32(6, CONVERTED[kind]);
+  const [precision, scale] = DECIMAL.exec(type)?.slice(1).map(Number) ?? [];
+  if (precision !== undefined && scale !== undefined) meta.i32(7, scale).i32(8, precision);
+  meta.begin(10);
+  if (precision !== undefined && scale !== undefined) meta.begin(5).i32(1, scale).i32(2, precision).end();
+  else logicalType(meta, type);
   meta.end().end();
+}
+
+function kindOf(type: ParquetType): keyof typeof PHYSICAL {
+  return type in PHYSICAL ? (type as keyof typeof PHYSICAL) : 'decimal';
 }
 
 function logicalType(meta: ThriftWriter, type: ParquetType): void {
@@ -123,7 +133,7 @@ function rowGroup(meta: ThriftWriter, columns: readonly ParquetColumn[], { rows,
 }
 
 function columnMetadata(meta: ThriftWriter, column: ParquetColumn, chunk: ColumnChunk): void {
-  meta.i32(1, PHYSICAL[column.type]).list(2, 'i32', chunk.encodings.length);
+  meta.i32(1, PHYSICAL[kindOf(column.type)]).list(2, 'i32', chunk.encodings.length);
   for (const encoding of chunk.encodings) meta.zigzag(encoding);
   meta.list(3, 'binary', 1).bytes(column.name);
   meta.i32(4, chunk.codec).i64(5, chunk.rows).i64(6, chunk.rawBytes).i64(7, chunk.storedBytes);

@@ -10,7 +10,7 @@ import { ParquetFile } from './parquet-file.ts';
  * small pages nor small row groups. Every column is optional, as readers of Delta expect, and has its null count and,
  * where asked, exact bounds. Nothing is synced: who makes the file durable is who puts it in its place.
  */
-export type ParquetType = 'string' | 'long' | 'integer' | 'timestamp';
+export type ParquetType = 'string' | 'long' | 'integer' | 'timestamp' | `decimal(${number},${number})`;
 
 export interface ParquetColumn {
   readonly name: string;
@@ -27,7 +27,8 @@ export interface RepeatedValue {
 
 /**
  * Rows of one column. Strings must be UTF-8; `long` and `timestamp` (microseconds since 1970-01-01T00:00:00Z) stand
- * in a BigInt64Array, `integer` in an Int32Array. Only strings can be null.
+ * in a BigInt64Array, so does a decimal of up to 18 digits without its point, `integer` in an Int32Array. Only strings
+ * and repeated values can be null.
  */
 export type ColumnPart = ByteColumn | BigInt64Array | Int32Array | RepeatedValue;
 
@@ -37,7 +38,10 @@ export interface ParquetRows {
   readonly columns: readonly ColumnPart[];
 }
 
-/** Exact; both undefined where the column has no value or was not asked for its bounds. Strings in UTF-8's order. */
+/**
+ * Exact, decimals without their point, strings in UTF-8's order; both undefined where the column has no value or was
+ * not asked for its bounds.
+ */
 export interface ColumnBounds {
   readonly least: bigint | string | undefined;
   readonly greatest: bigint | string | undefined;

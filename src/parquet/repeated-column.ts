@@ -7,6 +7,7 @@ export class RepeatedColumn {
   readonly bounds: Bounds;
   readonly #type: ParquetType;
   readonly #values: Uint8Array[] = [];
+  readonly #indices = new Map<string | number | bigint, number>();
   readonly #runs: { readonly index: number; rows: number }[] = [];
   #rows = 0;
 
@@ -16,13 +17,10 @@ export class RepeatedColumn {
   }
 
   add(value: string | number | bigint, rows: number): void {
-    const plain = plainValue(this.#type, value);
-    let index = this.#values.findIndex((known) => Buffer.compare(known, plain) === 0);
-    if (index < 0) index = this.#values.push(plain) - 1;
+    const index = this.#indices.get(value) ?? this.#keep(value);
     const last = this.#runs.at(-1);
     if (last?.index === index) last.rows += rows;
     else this.#runs.push({ index, rows });
-    this.bounds.add(plain);
     this.#rows += rows;
   }
 
@@ -41,6 +39,14 @@ export class RepeatedColumn {
     const bytes = [bitWidth];
     for (const { index, rows } of this.#runs) pushRun(bytes, rows, index, Math.ceil(bitWidth / 8));
     return Buffer.concat([definitionLevels(this.#rows, 0, undefined), Buffer.from(bytes)]);
+  }
+
+  #keep(value: string | number | bigint): number {
+    const plain = plainValue(this.#type, value);
+    const index = this.#values.push(plain) - 1;
+    this.#indices.set(value, index);
+    this.bounds.add(plain);
+    return index;
   }
 }
 

@@ -1,19 +1,15 @@
 import { runsTable } from '../../schemas/runs-table.ts';
-import { inWorkArea } from '../base/work-area.ts';
-import { commit, ensureTable, writeFiles, type CommitContext, type TableLocation } from '../delta/delta.ts';
-import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import { commit, createColumnFile, ensureTable } from '../delta/delta.ts';
+import type { CommitContext, DataFile, TableLocation } from '../delta/delta.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { Receipt } from './report.ts';
 
 /** Where run rows go, and what writes them. */
 export interface RunsTarget {
-  readonly database: Database;
   readonly table: TableLocation;
   readonly scratch: Scratch;
   readonly fence: number;
 }
-
-const WORK_AREA = 'report_runs';
 
 export async function appendRun(
   receipt: Receipt,
@@ -21,28 +17,47 @@ export async function appendRun(
   context: CommitContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { database, table, scratch, fence } = target;
+  const { table, fence } = target;
   const base = await ensureTable(table, runsTable, { context }, signal);
-  const add = await inWorkArea(database, WORK_AREA, async (area) => {
-    await area.run(sqlFile(new URL('runs.sql', import.meta.url)), { rows: JSON.stringify(runRows(receipt)) });
-    return writeFiles(area, table, runsTable, 'run_rows', scratch, signal);
-  });
+  const add = [await writeRows(runRows(receipt), target, signal)];
   const result = await commit(table, base, { operation: 'WRITE', add, fence }, context, signal);
   if (result.kind === 'conflicted') {
     context.log?.warn('the run is not in the runs table: another run holds the lake now', { reason: result.reason });
   }
 }
 
-function runRows(receipt: Receipt): Record<string, unknown>[] {
+type Cell = string | number | bigint | null;
+type RunRow = Readonly<Record<string, Cell>>;
+
+/** Cells that are not in the row are null: one run has all of its rows with a partition, or one without. */
+async function writeRows(
+  rows: readonly RunRow[],
+  { table, scratch }: RunsTarget,
+  signal: AbortSignal,
+): Promise<DataFile> {
+  const file = await createColumnFile(table, runsTable, {}, scratch);
+  try {
+    for (const row of rows) {
+      const columns = runsTable.columns.map(({ name }) => ({ repeated: row[name] ?? null }));
+      await file.append({ count: 1, columns });
+    }
+    return await file.store(signal);
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+function runRows(receipt: Receipt): RunRow[] {
   const run = {
     run_id: receipt.runId,
     command: receipt.command,
-    started_at: receipt.startedAt,
-    ended_at: receipt.endedAt,
+    started_at: microseconds(receipt.startedAt),
+    ended_at: microseconds(receipt.endedAt),
     run_outcome: receipt.outcome,
     exit_code: receipt.exitCode,
-    run_seconds: receipt.seconds,
-    run_cpu_seconds: receipt.cpuSeconds,
+    run_seconds: thousandths(receipt.seconds),
+    run_cpu_seconds: thousandths(receipt.cpuSeconds),
     peak_rss_bytes: receipt.peakRssBytes,
     error: receipt.errors[0]?.message ?? null,
   };
@@ -63,4 +78,13 @@ function runRows(receipt: Receipt): Record<string, unknown>[] {
     })),
   );
   return partitions.length > 0 ? partitions : [run];
+}
+
+function microseconds(instant: string): bigint {
+  return BigInt(Date.parse(instant)) * 1000n;
+}
+
+/** Unscaled digits of a decimal(18,3). */
+function thousandths(value: number): bigint {
+  return BigInt(Math.round(value * 1000));
 }

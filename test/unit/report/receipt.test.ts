@@ -195,7 +195,7 @@ test('a run leaves its report and one row a partition; a run without partitions 
   try {
     const store = openMemory();
     const table = { store, root: '_sluice/runs' };
-    const target = { database, table, scratch, fence: 1 };
+    const target = { table, scratch, fence: 1 };
     const receipt = receiptOf(facts);
     expect(await writeReport(store, receipt, signal)).toBe('_sluice/reports/run-1.html');
     const json = await store.read('_sluice/reports/run-1.json', signal);

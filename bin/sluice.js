@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Plain JavaScript, because it must start on any Node from 20 on and below node_modules, where Node strips no types.
-// It finds a Node that runs TypeScript as it is, and hands over to src/cli/main.ts: in this process where it can,
-// in a child with the `node` package's binary where it must, passing signals and the exit code on.
+// It finds a Node that runs TypeScript as it is, and hands over to src/cli/main.ts, or to what `npm run build` made of
+// it: in this process where it can, in a child with the `node` package's binary where it must, passing signals and the
+// exit code on.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -23,8 +24,27 @@ async function runHere() {
   endWithLauncher();
   module.enableCompileCache?.();
   if (packageFolder.split(/[\\/]/).includes('node_modules')) stripTypesBelowNodeModules();
-  const { main } = await import(pathToFileURL(join(packageFolder, 'src/cli/main.ts')).href);
+  const { main } = await import(pathToFileURL(mainFile()).href);
   await main(process.argv.slice(2));
+}
+
+/** The bundle where there is one. In a clone it may be older than a source file: then it says what no longer holds. */
+function mainFile() {
+  const bundle = join(packageFolder, 'dist/sluice.js');
+  const source = join(packageFolder, 'src/cli/main.ts');
+  if (!existsSync(bundle)) return source;
+  // The package as it is installed comes without this file.
+  const isClone = existsSync(join(packageFolder, 'tsconfig.json'));
+  return isClone && newestMs('src', 'schemas', 'package-lock.json') > statSync(bundle).mtimeMs ? source : bundle;
+}
+
+function newestMs(...names) {
+  const files = names.flatMap((name) => {
+    const path = join(packageFolder, name);
+    if (!statSync(path).isDirectory()) return [path];
+    return readdirSync(path, { recursive: true }).map((below) => join(path, below));
+  });
+  return Math.max(...files.map((file) => statSync(file).mtimeMs));
 }
 
 /** What is experimental here is pinned by package-lock.json: the warning tells a user nothing. */

@@ -1,1 +1,0 @@
-COPY (FROM dimension) TO $file (FORMAT parquet)

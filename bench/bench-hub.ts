@@ -8,6 +8,7 @@ import { legBody, randomNumbers } from './bodies.ts';
 export interface BenchHub {
   readonly connectionString: string;
   readonly hub: string;
+  readonly folder: string;
   readonly partitionIds: readonly string[];
   /** CPU seconds that the hub's process has used so far. */
   cpuSeconds(): Promise<number>;
@@ -17,10 +18,15 @@ export interface BenchHub {
 }
 
 /** A local Event Hubs in its own process, with the pipeline's hub `call_legs`. */
-export async function startBenchHub(partitions: number): Promise<BenchHub> {
+export async function startBenchHub(partitions: number, tlsPort?: number): Promise<BenchHub> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-hub-'));
   const hub = 'call_legs';
-  const child = fork(new URL('hub-process.ts', import.meta.url), [folder, hub, String(partitions)]);
+  const child = fork(new URL('hub-process.ts', import.meta.url), [
+    folder,
+    hub,
+    String(partitions),
+    ...(tlsPort === undefined ? [] : [String(tlsPort)]),
+  ]);
   const ask = <T>(question?: string): Promise<T> =>
     new Promise((resolve, reject) => {
       const ended = (code: number | null): void => reject(new Error(`the hub ended with ${code}`));
@@ -36,6 +42,7 @@ export async function startBenchHub(partitions: number): Promise<BenchHub> {
   return {
     connectionString,
     hub,
+    folder,
     partitionIds,
     cpuSeconds: async () => (await ask<{ cpuSeconds: number }>('cpu')).cpuSeconds,
     fill: (events) => fill(connectionString, hub, partitionIds, events),

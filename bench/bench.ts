@@ -5,9 +5,11 @@ import { drain } from './lanes/drain.ts';
 import type { Figure, Lane } from './lanes/lane.ts';
 import { parquet } from './lanes/parquet.ts';
 import { silver } from './lanes/silver.ts';
+import { sparkDrain } from './lanes/spark-drain.ts';
+import { sparkTransform } from './lanes/spark-transform.ts';
 import { formatSpread } from './statistics.ts';
 
-const LANES: readonly Lane[] = [drain, parquet, silver];
+const LANES: readonly Lane[] = [drain, parquet, silver, sparkDrain, sparkTransform];
 /** Lanes measured within another, because only what runs in turn can be compared. */
 const WITHIN: Readonly<Record<string, string>> = { client: 'drain', empty: 'drain' };
 
@@ -29,7 +31,9 @@ if (values.help) {
 }
 
 async function main(): Promise<number> {
-  const wanted = (values.lane ?? LANES.map((lane) => lane.name)).map((name) => WITHIN[name] ?? name);
+  const wanted = (values.lane ?? LANES.filter((lane) => lane.optional !== true).map((lane) => lane.name)).map(
+    (name) => WITHIN[name] ?? name,
+  );
   const unknown = wanted.filter((name) => !LANES.some((lane) => lane.name === name));
   const [events, runs] = [Number(values.events), Number(values.runs)];
   if (unknown.length > 0 || !(events >= 1) || !(runs >= 1)) {

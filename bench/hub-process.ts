@@ -1,11 +1,11 @@
 import { startHub } from '../src/hub/hub.ts';
 
 // The hub in a process of its own: it tells its connection string when it is open, and on request the CPU it has used.
-// Run by bench-hub.ts with an IPC channel: node bench/hub-process.ts DATA_FOLDER HUB PARTITIONS
-const [dataFolder = '', hub = '', partitions = '4'] = process.argv.slice(2);
+// Run by bench-hub.ts with an IPC channel: node bench/hub-process.ts DATA_FOLDER HUB PARTITIONS [TLS_PORT]
+const [dataFolder = '', hub = '', partitions = '4', tlsPort] = process.argv.slice(2);
 const running = await startHub({
   amqpPort: 0,
-  tlsPort: 'off',
+  tlsPort: tlsPort === undefined ? 'off' : Number(tlsPort),
   healthPort: 'off',
   dataFolder,
   hubs: [{ name: hub, partitionCount: Number(partitions), consumerGroups: [] }],

@@ -26,7 +26,21 @@ const MAY_ENTER: Readonly<Record<string, readonly string[]>> = {
   silver: ['storage', 'duckdb', 'delta', 'keys'],
   gold: ['storage', 'duckdb', 'delta', 'keys'],
   report: ['storage', 'duckdb', 'delta', 'bronze', 'silver', 'gold'],
-  cli: ['storage', 'eventhubs', 'duckdb', 'delta', 'keys', 'producer', 'bronze', 'silver', 'gold', 'report', 'hub'],
+  compare: ['storage', 'eventhubs', 'duckdb', 'delta', 'producer'],
+  cli: [
+    'storage',
+    'eventhubs',
+    'duckdb',
+    'delta',
+    'keys',
+    'producer',
+    'bronze',
+    'silver',
+    'gold',
+    'report',
+    'hub',
+    'compare',
+  ],
 };
 /** Files that are doors beside the one named like the room. */
 const FURTHER_DOORS = new Set(['src/storage/scratch.ts', 'src/storage/open-store.ts', 'src/storage/lease.ts']);

@@ -18,6 +18,8 @@ export interface Figure {
 export interface Lane {
   readonly name: string;
   readonly about: string;
+  /** Run only where it is asked for by name: it needs more than npm. */
+  readonly optional?: boolean;
   run(options: LaneOptions): Promise<readonly Figure[]>;
 }
 

@@ -12,14 +12,19 @@ export interface HubProcess {
 
 const limits = { startMsMax: 30_000, stopMsMax: 5000 } as const;
 
-const LAUNCHER = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
+export const LAUNCHER = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
 
 /**
  * The local hub as a child process on free ports. It ends with us however we end: it is stopped, killed when we exit,
  * and ends by itself when the channel to us closes.
  */
-export async function spawnHub(dataFolder: string, log: Log, signal: AbortSignal): Promise<HubProcess> {
-  const ports = ['--port', '0', '--tls-port', 'off', '--health-port', 'off'];
+export async function spawnHub(
+  dataFolder: string,
+  log: Log,
+  signal: AbortSignal,
+  tlsPort = 'off',
+): Promise<HubProcess> {
+  const ports = ['--port', '0', '--tls-port', tlsPort, '--health-port', 'off'];
   const child = spawn(process.execPath, [LAUNCHER, 'hub', ...ports, '--data', dataFolder], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, SLUICE_LAUNCHED: '1', SLUICE_LOG: 'warn' },

@@ -68,6 +68,7 @@ export function makeProgram(terminal: Terminal, run: RunCommand): Command {
   addRuns(program, terminal, run);
   addMaintenance(program, terminal, run);
   addDoctor(program, terminal, run);
+  addCompare(program, terminal, run);
   addConfig(program, terminal, run);
   return program;
 }
@@ -186,6 +187,19 @@ function addDoctor(program: Command, terminal: Terminal, run: RunCommand): void 
   )
     .addOption(jsonOption())
     .action((options) => run(import('./doctor.ts').then(({ doctor }) => doctor(options, terminal))));
+}
+
+function addCompare(program: Command, terminal: Terminal, run: RunCommand): void {
+  const example = 'sluice compare --events 20000 --seed 7';
+  command(program, 'compare', 'The Databricks reference on real PySpark against the tables of the engine', example)
+    .addOption(new Option('--events <n>', 'of a hostile stream').argParser(count).default(20_000))
+    .addOption(new Option('--seed <n>', 'the same seed gives the same events').argParser(number).default(1))
+    .addOption(
+      new Option('--source <source>', 'where the reference begins')
+        .choices(['files', 'eventhubs', 'bronze'])
+        .default('files'),
+    )
+    .action((options) => run(import('./compare.ts').then(({ compare }) => compare(options, terminal))));
 }
 
 function addConfig(program: Command, terminal: Terminal, run: RunCommand): void {

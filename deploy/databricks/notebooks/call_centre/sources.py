@@ -1,0 +1,88 @@
+"""Where bronze comes from, behind one parameter. Every source gives the same columns:
+
+body BINARY, properties MAP<STRING, STRING> (values are JSON texts), partition_id INT, sequence_number BIGINT,
+offset STRING, enqueued_at TIMESTAMP, partition_key STRING.
+"""
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame, SparkSession
+
+RECORDED = (
+    "body STRING, properties MAP<STRING, STRING>, partition INT, sequenceNumber BIGINT, offset STRING, "
+    "enqueuedTime TIMESTAMP, partitionKey STRING"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    kind: str  # eventhubs, kafka, files
+    connection: str = ""  # eventhubs: a connection string; kafka: NAMESPACE.servicebus.windows.net; files: a folder
+    consumer_group: str = "$Default"
+    events_max: int = 100_000_000  # a run: the connector's trigger has one batch, which must hold all that waits
+    options: dict[str, str] = field(default_factory=dict)
+
+    def read(self, spark: SparkSession, hub: str) -> DataFrame:
+        return {"eventhubs": _eventhubs, "kafka": _kafka, "files": _files}[self.kind](self, spark, hub)
+
+
+def _eventhubs(source: Source, spark: SparkSession, hub: str) -> DataFrame:
+    """The connector. It gives each property as the JSON text of its value."""
+    utils = spark.sparkContext._jvm.org.apache.spark.eventhubs.EventHubsUtils
+    start = '{"offset": "-1", "seqNo": -1, "enqueuedTime": null, "isInclusive": true}'
+    options = {
+        "eventhubs.connectionString": utils.encrypt(f"{source.connection};EntityPath={hub}"),
+        "eventhubs.consumerGroup": source.consumer_group,
+        "eventhubs.startingPosition": start,
+        "maxEventsPerTrigger": str(source.events_max),
+        **source.options,
+    }
+    events = spark.readStream.format("eventhubs").options(**options).load()
+    return events.selectExpr(
+        "body",
+        "properties",
+        "CAST(partition AS INT) AS partition_id",
+        "sequenceNumber AS sequence_number",
+        "offset",
+        "enqueuedTime AS enqueued_at",
+        "partitionKey AS partition_key",
+    )
+
+
+def _kafka(source: Source, spark: SparkSession, hub: str) -> DataFrame:
+    """The Kafka endpoint of Event Hubs: an offset there is the event's sequence number, the key its partition key."""
+    options = {
+        "kafka.bootstrap.servers": f"{source.connection}:9093",
+        "kafka.security.protocol": "SASL_SSL",
+        "kafka.group.id": source.consumer_group,
+        "subscribe": hub,
+        "startingOffsets": "earliest",
+        "includeHeaders": "true",
+        **source.options,
+    }
+    events = spark.readStream.format("kafka").options(**options).load()
+    text = "to_json(named_struct('v', CAST(header.value AS STRING)))"
+    value = f"substring({text}, 6, length({text}) - 6)"
+    return events.selectExpr(
+        "coalesce(value, X'') AS body",
+        f"map_from_entries(transform(headers, header -> struct(header.key, {value}))) AS properties",
+        "partition AS partition_id",
+        "offset AS sequence_number",
+        "CAST(offset AS STRING) AS offset",
+        "timestamp AS enqueued_at",
+        "CAST(key AS STRING) AS partition_key",
+    )
+
+
+def _files(source: Source, spark: SparkSession, hub: str) -> DataFrame:
+    """Recorded events, a JSON object a line under the connector's names; the body in base64."""
+    events = spark.readStream.schema(RECORDED).json(f"{source.connection}/{hub}")
+    return events.selectExpr(
+        "unbase64(body) AS body",
+        "properties",
+        "partition AS partition_id",
+        "sequenceNumber AS sequence_number",
+        "offset",
+        "enqueuedTime AS enqueued_at",
+        "partitionKey AS partition_key",
+    )

@@ -1,0 +1,1 @@
+COPY (FROM dimension) TO $file (FORMAT parquet)

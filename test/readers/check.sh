@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a lake as a new user would (two starts), counts its rows with `sluice sql`, and lets the other engines read it.
+# Makes a lake as a new user would (two starts, and one with a contract that gained a field), counts its rows with
+# `sluice sql`, and lets the other engines read it.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,6 +12,7 @@ cd "$folder"
 sluice() { "$root/node_modules/.bin/node" "$root/bin/sluice.js" "$@"; }
 sluice start >/dev/null
 sluice start >/dev/null
+SLUICE_PIPELINE="$here/wider-pipeline.ts" sluice start >/dev/null
 
 {
   printf '{'

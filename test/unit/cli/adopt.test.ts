@@ -1,9 +1,12 @@
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { BronzePlan } from '../../../src/bronze/bronze.ts';
 import { adoptionWarnings, planAdoption } from '../../../src/cli/adopt-plan.ts';
 import { readSparkCheckpoint, type SparkCheckpoint } from '../../../src/cli/spark-checkpoint.ts';
+import { openFolder } from '../../../src/storage/folder.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
 import { putText, signal } from '../../support/delta-fixtures.ts';
+import { root } from '../../support/source-tree.ts';
 
 const QUERY = '{"batchWatermarkMs":0,"batchTimestampMs":1767571200000,"conf":{}}';
 
@@ -14,6 +17,17 @@ async function checkpointOf(files: Readonly<Record<string, string>>): Promise<Sp
 }
 
 const offsets = (...lines: string[]): string => ['v1', QUERY, ...lines].join('\n');
+
+/** By Spark 3.5 and the connector 2.3.22, two triggers: its table has rows 0..40 and 0..36 of two partitions. */
+const RECORDED = path.join(root, 'test/golden/spark-checkpoint');
+
+test('a checkpoint that Spark and the connector wrote gives the numbers after the last rows of its table', async () => {
+  const found = await readSparkCheckpoint(openFolder(RECORDED), signal);
+  expect(found).toMatchObject({ batch: 1, begun: undefined });
+  expect([...found.hubs].map(([hub, next]) => [hub, Object.fromEntries(next)])).toEqual([
+    ['surveys', { 0: 41, 1: 37 }],
+  ]);
+});
 
 describe('of an offset log', () => {
   test('a batch that was planned and not committed does not count, and is told', async () => {

@@ -1,19 +1,15 @@
 -- One row a day and agent who handled a leg on it (domain section 4).
 -- Reads: days (day), call_legs of these days and of all that starts up to 86,400 seconds later, surveys, agents.
-WITH span AS (
-  -- By instants, not by days: a day may have 23 or 25 hours.
-  SELECT min(started_at) AS first_start, max(started_at) + to_seconds(86400) AS last_start
-  FROM call_legs
-  WHERE start_date IN (SELECT day FROM days)
-  GROUP BY start_date
-),
-followed AS (
+WITH followed AS (
   SELECT
     call_id, customer_id, agent_id, started_at, ended_at, start_date, is_transfer, is_improper_transfer,
     lead(call_id) OVER of_customer AS next_call_id,
     lead(started_at) OVER of_customer AS next_started_at
   FROM call_legs
-  WHERE EXISTS (SELECT 1 FROM span WHERE started_at BETWEEN first_start AND last_start)
+  -- By instants, not by days: a day may have 23 or 25 hours.
+  WHERE started_at <= (
+    SELECT max(started_at) + to_seconds(86400) FROM call_legs WHERE start_date IN (SELECT day FROM days)
+  )
   WINDOW of_customer AS (PARTITION BY customer_id ORDER BY started_at, ended_at, call_id, leg_id)
 ),
 own AS (

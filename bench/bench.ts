@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import { cpus, totalmem } from 'node:os';
 import Table from 'cli-table3';
 import { drain } from './lanes/drain.ts';
+import { gold } from './lanes/gold.ts';
+import { growth } from './lanes/growth.ts';
 import type { Figure, Lane } from './lanes/lane.ts';
 import { parquet } from './lanes/parquet.ts';
 import { silver } from './lanes/silver.ts';
@@ -9,7 +11,7 @@ import { sparkDrain } from './lanes/spark-drain.ts';
 import { sparkTransform } from './lanes/spark-transform.ts';
 import { formatSpread } from './statistics.ts';
 
-const LANES: readonly Lane[] = [drain, parquet, silver, sparkDrain, sparkTransform];
+const LANES: readonly Lane[] = [drain, parquet, silver, gold, growth, sparkDrain, sparkTransform];
 /** Lanes measured within another, because only what runs in turn can be compared. */
 const WITHIN: Readonly<Record<string, string>> = { client: 'drain', empty: 'drain' };
 
@@ -18,13 +20,14 @@ const { values } = parseArgs({
     lane: { type: 'string', multiple: true },
     runs: { type: 'string', default: '3' },
     events: { type: 'string', default: '1000000' },
+    legs: { type: 'string', multiple: true, default: ['100000', '1000000', '10000000'] },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) {
-  console.log('npm run bench -- [--lane NAME]… [--runs 3] [--events 1000000] [--json]\n\nLanes:');
+  console.log('npm run bench -- [--lane NAME]… [--runs 3] [--events 1000000] [--legs N]… [--json]\n\nLanes:');
   for (const lane of LANES) console.log(`  ${lane.name.padEnd(10)}${lane.about}`);
 } else {
   process.exitCode = await main();
@@ -36,13 +39,19 @@ async function main(): Promise<number> {
   );
   const unknown = wanted.filter((name) => !LANES.some((lane) => lane.name === name));
   const [events, runs] = [Number(values.events), Number(values.runs)];
-  if (unknown.length > 0 || !(events >= 1) || !(runs >= 1)) {
+  const legs = values.legs.map(Number);
+  if (unknown.length > 0 || !(events >= 1) || !(runs >= 1) || !legs.every((count) => count >= 1)) {
     console.error(`No such lane or count: ${unknown.join(', ')}. Lanes: ${LANES.map((lane) => lane.name).join(', ')}.`);
     return 2;
   }
   const results: Record<string, readonly Figure[]> = {};
   for (const lane of LANES.filter(({ name }) => wanted.includes(name))) {
-    results[lane.name] = await lane.run({ events, runs, say: (doing) => console.error(`${lane.name}: ${doing}`) });
+    results[lane.name] = await lane.run({
+      events,
+      runs,
+      legs,
+      say: (doing) => console.error(`${lane.name}: ${doing}`),
+    });
   }
   console.log(
     values.json ? JSON.stringify({ machine: machine(), events, runs, results }, null, 2) : text(results, runs),

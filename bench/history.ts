@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bronzeTable } from '../schemas/bronze-table.ts';
@@ -13,6 +14,7 @@ import {
   ensureTable,
   readSnapshot,
   writeFiles,
+  writeLogCheckpoint,
   type Change,
   type DataFile,
   type Snapshot,
@@ -28,7 +30,7 @@ import { openFolder } from '../src/storage/folder.ts';
 import { openScratch, type Scratch } from '../src/storage/scratch.ts';
 
 /** Raised where what is made changes: caches of an older one are not used again. */
-const EDITION = 1;
+const EDITION = 2;
 const LEGS_A_CALL = 4;
 export const LEGS_A_DAY = 27_000;
 const LAST_DAY = '2026-11-21';
@@ -50,7 +52,7 @@ interface Workshop {
  * every step has applied all of bronze. Made once, straight by SQL, and kept in the temporary folder.
  */
 export async function historyOf(legs: number, say: (text: string) => void): Promise<string> {
-  const folder = join(tmpdir(), 'sluice-bench-history', `${EDITION}-${legs}`);
+  const folder = historyFolder(legs);
   if (existsSync(folder)) return folder;
   say(`making a history of ${legs} legs, once`);
   const building = `${folder}.building`;
@@ -59,14 +61,31 @@ export async function historyOf(legs: number, say: (text: string) => void): Prom
     for (const dataset of callCentre.datasets) await makeSilver(workshop, dataset, legs, say);
     await makeDimensionTables(workshop);
     await makeGold(workshop);
+    await checkpointLogs(workshop);
   });
   await rename(building, folder);
   return folder;
 }
 
+/** Bytes that the packs of the history's legs take, for each of its calls. */
+export async function keyBytes(legs: number): Promise<number> {
+  const packs = join(historyFolder(legs), '_sluice/keys/call_legs');
+  const sizes = await Promise.all((await readdir(packs)).map(async (name) => (await stat(join(packs, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0) / (legs / LEGS_A_CALL);
+}
+
+/** The last days that the history has. */
+export function lastDays(days: number): string[] {
+  return Array.from({ length: days }, (_, day) => dayBefore(day)).toSorted();
+}
+
+function historyFolder(legs: number): string {
+  return join(tmpdir(), 'sluice-bench-history', `${EDITION}-${legs}`);
+}
+
 /** A copy that may be written to: the files are the same ones, since none of them ever changes. */
 export async function copyOf(lake: string): Promise<string> {
-  const copy = `${lake}.copy-${process.pid}`;
+  const copy = `${lake}.copy-${process.pid}-${randomUUID().slice(0, 8)}`;
   await rm(copy, { recursive: true, force: true });
   for (const entry of await readdir(lake, { recursive: true, withFileTypes: true })) {
     const target = join(entry.parentPath.replace(lake, copy), entry.name);
@@ -203,6 +222,15 @@ async function makeGold({ database, scratch, table }: Workshop): Promise<void> {
     const tools = { ...context, openDatabase: async () => database, scratch, fence: 1 };
     await buildGold({ ...tools, view, tables, gold: table(`gold/${view.name}`) }, signal);
   }
+}
+
+/** As runs would have left them: a table of many commits is read from the checkpoint of its log. */
+async function checkpointLogs({ table }: Workshop): Promise<void> {
+  const roots = [
+    ...callCentre.datasets.map(({ name }) => `silver/${name}`),
+    ...callCentre.gold.map(({ name }) => `gold/${name}`),
+  ];
+  for (const root of roots) await writeLogCheckpoint(table(root), { nowMs: systemClock.nowMs() }, signal);
 }
 
 function dayBefore(days: number): string {

@@ -12,7 +12,8 @@ import { buildSilver } from '../src/silver/silver.ts';
 import type { ObjectStore } from '../src/storage/storage.ts';
 
 // What ingest-once does after bronze, with its settings: SLUICE_LAKE and the others. Prints what each step cost.
-// node bench/refine-lake.ts
+// node bench/refine-lake.ts [gold [DAY]…]: gold alone; these days whether touched or not
+const [only, ...days] = process.argv.slice(2);
 const never = new AbortController().signal;
 const configuration = readConfiguration(process.env);
 const log = stderrLog('warn');
@@ -31,7 +32,7 @@ const { openDatabase, scratch, runId, clock } = lake;
 const tools = { openDatabase, scratch, runId, clock, log, fence: 1 };
 
 const steps: Record<string, unknown>[] = [];
-for (const dataset of callCentre.datasets) {
+for (const dataset of only === 'gold' ? [] : callCentre.datasets) {
   const tables = {
     bronze: table(`bronze/${dataset.name}`),
     silver: table(`silver/${dataset.name}`),
@@ -47,7 +48,9 @@ for (const view of callCentre.gold) {
     if (contract === undefined) throw new Error(`no table ${name}`);
     return { location: table(`silver/${name}`), contract };
   };
-  await step(`gold/${view.name}`, () => buildGold({ ...tools, view, tables, gold: table(`gold/${view.name}`) }, never));
+  const more = days.length === 0 ? {} : { rebuild: days };
+  const options = { ...tools, ...more, view, tables, gold: table(`gold/${view.name}`) };
+  await step(`gold/${view.name}`, () => buildGold(options, never));
 }
 await lake.close();
 console.log(JSON.stringify({ steps, bytes: bytes() }));

@@ -3,6 +3,8 @@ import type { Sample, Spread } from '../statistics.ts';
 export interface LaneOptions {
   readonly events: number;
   readonly runs: number;
+  /** Lengths of history, for the lanes that have one. */
+  readonly legs: readonly number[];
   /** Progress for the person who waits; results never pass here. */
   readonly say: (text: string) => void;
 }

@@ -10,6 +10,7 @@ const refine = new URL('../refine-lake.ts', import.meta.url).pathname;
 /** The views of a whole history from nothing, and two days of it again. */
 export const gold: Lane = {
   name: 'gold',
+  optional: true,
   about: 'both views over a history: every day from nothing, and two days again (--legs N, the last counts)',
   async run(options) {
     const legs = options.legs.at(-1) ?? 1_000_000;

@@ -23,6 +23,7 @@ interface Refined {
 /** The same new events on histories of different length, in turn: what is old should cost nothing. */
 export const growth: Lane = {
   name: 'growth',
+  optional: true,
   about: `silver and gold of ${NEW_EVENTS.toLocaleString('en')} new events on histories of 100,000 to 10 M legs (--legs N)`,
   async run(options) {
     const samples = new Map<number, Sample[]>(options.legs.map((legs) => [legs, []]));

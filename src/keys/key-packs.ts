@@ -58,8 +58,7 @@ class TablePacks implements KeyPacks {
       live.filter(({ path }) => !holds.has(path) && !this.#gathered.has(path)),
       signal,
     );
-    const gathered = await this.#area.rows<{ file: string }>(filled(lookUpGatheredSql, parts), {}, signal);
-    const found = new Set(gathered.map(({ file }) => file));
+    const found = await this.#lookUpGathered(parts, signal);
     return live.filter(({ path }) => holds.get(path) === true || found.has(path));
   }
 
@@ -113,6 +112,12 @@ class TablePacks implements KeyPacks {
       if (isAbort(error)) throw error;
       await store.delete(pack.path, signal);
     }
+  }
+
+  async #lookUpGathered(parts: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Set<string>> {
+    if (this.#gathered.size === 0) return new Set();
+    const rows = await this.#area.rows<{ file: string }>(filled(lookUpGatheredSql, parts), {}, signal);
+    return new Set(rows.map(({ file }) => file));
   }
 
   async #list(signal: AbortSignal): Promise<ObjectInfo[]> {

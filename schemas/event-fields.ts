@@ -141,8 +141,14 @@ function isText(value: string, low: number, high: number): boolean {
   return codePoints >= low && codePoints <= high;
 }
 
+/**
+ * By its shape and not by its class: a pipeline of one's own may have this module a second time, beside the one of the
+ * engine that scans. Nothing else that is scanned is an object.
+ */
 function isInteger(value: unknown): boolean {
-  return value instanceof JsonNumber && !/[.eE]/.test(value.lexeme);
+  if (typeof value !== 'object' || value === null) return false;
+  const { lexeme } = value as Partial<JsonNumber>;
+  return typeof lexeme === 'string' && !/[.eE]/.test(lexeme);
 }
 
 // -0 + 0 is 0; what is too long to be exact is out of every range.

@@ -15,6 +15,7 @@ import { openStore, parseLake } from '../storage/open-store.ts';
 import { openScratch, type Scratch } from '../storage/scratch.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import { required, type Configuration } from './configuration.ts';
+import { provideKit } from './provide-kit.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A lake that a command works on, and what the work needs. DuckDB is loaded at the first call. */
@@ -107,6 +108,7 @@ function duckDbBytes(budgetBytes: number): number {
 export async function loadPipeline(configuration: Configuration): Promise<Pipeline> {
   const file = configuration.pipelineModule;
   if (file === undefined) return (await import('../pipeline.ts')).callCentre;
+  await provideKit();
   const module = await import(pathToFileURL(path.resolve(file)).href).catch((cause: unknown) => {
     const reason = String((cause as Error)?.message ?? cause).replaceAll(/\s*\n\s*/g, ' ');
     const message = `SLUICE_PIPELINE: ${file} cannot be loaded (${reason})`;

@@ -68,6 +68,23 @@ describe('SLUICE_PIPELINE', () => {
     expect(receipt.silver).toMatchObject([{ table: 'silver/ivr_calls', written: calls }]);
   });
 
+  test('that lies in no package has the kit all the same, and it is the engine’s own copy', async () => {
+    const name = module(
+      'anywhere.ts',
+      `import { integer, text, z } from 'sluice/pipeline-kit';
+       import { callCentre } from ${JSON.stringify(callCentre)};
+       import { integer as inner } from ${JSON.stringify(path.join(path.dirname(callCentre), 'pipeline-kit.ts'))};
+       if (integer !== inner || z.object({ a: text() }).safeParse({ a: 'b' }).success !== true) throw new Error('other');
+       export const pipeline = { ...callCentre, name: 'anywhere' };`,
+    );
+    const found = await sluice(['doctor', '--json'], where('anywhere', { SLUICE_PIPELINE: name }));
+    const checks = JSON.parse(found.stdout).checks as { check: string; state: string; says: string }[];
+    expect(checks.find(({ check }) => check === 'pipeline')).toMatchObject({
+      state: 'ok',
+      says: expect.stringMatching(/^anywhere: 3/),
+    });
+  });
+
   test.each([
     ['is not there', () => 'nowhere.ts', /nowhere\.ts cannot be loaded/],
     ['is no JavaScript', () => module('broken.ts', 'export const pipeline = {'), /broken\.ts cannot be loaded/],

@@ -25,6 +25,7 @@ export {
   endsAfterStart,
   flag,
   id,
+  inOrder,
   integer,
   optional,
   text,

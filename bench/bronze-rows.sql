@@ -1,5 +1,5 @@
--- Bronze rows first .. first + rows - 1 of call_legs as a hub would hold them: four legs a call, spread over the days;
--- one in a hundred is no event, in sixteen ways, and one in twenty is an earlier event sent again.
+-- Bronze rows first .. first + rows - 1 of call_legs as a hub would hold them: four legs a call, in order of time but
+-- for ten minutes; one in a hundred is no event, in sixteen ways, and one in twenty is an earlier event sent again.
 CREATE OR REPLACE TABLE staged AS
 WITH numbers AS (
   SELECT
@@ -15,8 +15,8 @@ ids AS (
     md5('event ' || event) AS event_hex,
     md5('call ' || call) AS call_hex,
     md5('leg ' || event) AS leg_hex,
-    (hash(call, 1) % ($days::UBIGINT * 86400000000))::BIGINT AS call_us,
-    $start_us::BIGINT + call_us + (event % 4) * 300000000 AS started_us,
+    $start_us::BIGINT + event * $apart_us::BIGINT + (hash(call, 1) % 600000000)::BIGINT AS called_us,
+    called_us + (event % 4) * 300000000 AS started_us,
     started_us + (hash(event, 2) % 300000000)::BIGINT AS ended_us
   FROM numbers
 ),

@@ -12,12 +12,13 @@ import { openScratch } from '../src/storage/scratch.ts';
 const rowsSql = sqlFile(new URL('bronze-rows.sql', import.meta.url));
 /** What a drain commits at once: its buffer of 12 MiB. */
 const ROWS_A_COMMIT = 36_000;
+const DAY_US = 86_400_000_000;
 
 export interface BronzeRows {
   readonly events: number;
   /** Number of the first event, which makes its ids: more events of the same numbers are the same events. */
   readonly first?: number;
-  /** Days that the calls are spread over, from 2026-01-05 on. */
+  /** Days that these events take, one after the other; event 0 is of 2026-01-05. */
   readonly days: number;
   /** Whether 1 % are no events and 5 % were sent before; true. */
   readonly hostile?: boolean;
@@ -40,7 +41,7 @@ export async function makeBronze(lake: string, rows: BronzeRows, signal: AbortSi
       await database.run(rowsSql, {
         first: first + made,
         rows: Math.min(atOnce, rows.events - made),
-        days: rows.days,
+        apart_us: BigInt(Math.max(1, Math.floor((rows.days * DAY_US) / rows.events))),
         hostile: rows.hostile ?? true,
         start_us: BigInt(Date.UTC(2026, 0, 5)) * 1000n,
       });

@@ -28,20 +28,40 @@ export function templateOf(random: Random, rules: EventRules): Template {
   return { members: fields, gaps };
 }
 
-export function bodyOf(random: Random, template: Template): string {
-  const gap = random.chance(0.97) ? cycle(template.gaps) : () => random.pick([' ', '', '\n', '\u00a0', '\ufeff']);
-  const bent = random.pick([0, 0, 0, 0.1, 0.3]);
+/** none: every field is good; one: a single one is not, nothing else; many: whatever can be wrong. */
+export type Bends = 'none' | 'one' | 'many';
+
+export function bodyOf(random: Random, template: Template, bends: Bends): string {
   const around = random.pick(INSTANTS);
-  const members = template.members.map(([name, field, value]) => {
-    if (field === undefined) return [name, random.chance(0.9) ? sibling(random, value) : anyValue(random, 0)] as const;
-    return [name, random.chance(bent) ? hostileValue(random, field) : goodValue(random, field, around)] as const;
+  const one = bends === 'one' ? random.below(template.members.length) : -1;
+  const share = bends === 'many' ? random.pick([0, 0.1, 0.3]) : 0;
+  const members = template.members.map(([name, field, value], at) => {
+    if (field === undefined) return [name, bends === 'none' ? value : sibling(random, value)] as const;
+    const isBent = at === one || random.chance(share);
+    return [name, isBent ? random.pick(edgeValues(field)) : goodValue(random, field, around)] as const;
   });
-  if (random.chance(bent / 3)) members.push(random.pick(members));
-  if (random.chance(bent / 3)) members.splice(random.below(members.length), 1);
-  if (random.chance(bent / 3)) shuffle(random, members);
+  if (random.chance(share)) members.push(random.pick(members));
+  if (random.chance(share)) members.splice(random.below(members.length), 1);
+  if (random.chance(share)) shuffle(random, members);
+  const odd = bends === 'many' && random.chance(0.05);
+  const gap = odd ? () => random.pick([' ', '', '\n', '\u00a0', '\ufeff']) : cycle(template.gaps);
   const inner = members.map(([name, value]) => `${gap()}${name}${gap()}:${gap()}${value}${gap()}`).join(',');
   const text = `{${inner}}`;
-  return (random.chance(0.85) ? text : edited(random, text)).toWellFormed();
+  return (bends === 'many' && random.chance(0.3) ? edited(random, text) : text).toWellFormed();
+}
+
+/** A body with every field at every one of its edges, one at a time. */
+export function bodiesAtEdges(random: Random, rules: EventRules): string[] {
+  const members = rules.fields.map((field) => [
+    field.name,
+    goodValue(random, { ...field, optional: false }, USUAL_TIME),
+  ]);
+  return rules.fields.flatMap((field, at) =>
+    edgeValues(field).map((edge) => {
+      const values = members.map(([name, value], index) => `"${name}":${index === at ? edge : value}`);
+      return `{${values.join(',')}}`.toWellFormed();
+    }),
+  );
 }
 
 function nameText(random: Random, name: string): string {
@@ -122,7 +142,7 @@ function goodValue(random: Random, field: RuledField, around: string): string {
     case 'integer':
       return String(random.pick([low, high, Math.min(high, low + 1), Math.max(low, high - 1), middle(random, field)]));
     case 'text':
-      return `"${textOf(random, random.pick([low, low + 1, 8, 20, high - 1, high]), random.pick(ALPHABETS))}"`;
+      return `"${textOf(random, Math.max(low, Math.min(high, random.pick([low, low + 1, 8, 20, high - 1, high]))), random.pick(ALPHABETS))}"`;
     default:
       return `"${around}${random.pick(FRACTIONS)}${random.pick(['Z', 'Z', '+00:00', '-00:00'])}"`;
   }
@@ -148,18 +168,9 @@ function middle(random: Random, { low, high }: RuledField): number {
   return low + random.below(Math.min(high - low + 1, 1_000_000));
 }
 
-function hostileValue(random: Random, field: RuledField): string {
-  if (random.chance(0.25)) return random.pick(OTHER_KINDS);
-  switch (field.kind) {
-    case 'flag':
-      return random.pick(['True', '"true"', '1', 'truefalse', 'tru']);
-    case 'integer':
-      return hostileNumber(random, field);
-    case 'text':
-      return hostileText(random, field);
-    default:
-      return `"${timestampText(random)}"`;
-  }
+/** JSON texts at the edges of what the field takes, on both sides of them, and values of other kinds. */
+export function edgeValues(field: RuledField): string[] {
+  return [...OTHER_KINDS, ...EDGES[field.kind](field)];
 }
 
 const OTHER_KINDS = [
@@ -178,50 +189,29 @@ const OTHER_KINDS = [
   '1 2',
 ];
 
-function hostileNumber(random: Random, { low, high }: RuledField): string {
-  const digits = '9'.repeat(random.pick([1, 10, 15, 16, 17, 18, 19, 20, 300, 999, 1000, 1001]));
-  const value = String(middle(random, { low, high } as RuledField));
-  return random.pick([
-    String(low - 1),
-    String(high + 1),
-    '-0',
-    '0',
-    `-${value}`,
-    `0${value}`,
-    `+${value}`,
-    `${value}.0`,
-    `${value}.5`,
-    `${value}e0`,
-    `${value}E+2`,
-    `"${value}"`,
-    digits,
-    `-${digits}`,
-    '9007199254740993',
-    '2147483648',
-    '-2147483649',
-    '1e400',
-    `${value}.`,
-    `${value} `,
-  ]);
-}
-
-function hostileText(random: Random, { low, high }: RuledField): string {
-  const good = textOf(random, Math.min(high, 5), CHARACTERS);
-  const odd = random.pick([...NO_TEXT, ...SPOILT, ...ESCAPES]);
-  return random.pick([
-    `"${good}${odd}"`,
-    `"${odd}${good}"`,
-    `"${odd}"`,
-    `"${textOf(random, high + 1, random.pick(ALPHABETS))}"`,
-    `"${textOf(random, Math.max(0, low - 1), ['a'])}"`,
-    `"${'a'.repeat(20_000)}"`,
-    `"${good}`,
-    `'${good}'`,
-  ]);
-}
+const EDGES: Readonly<Record<RuledField['kind'], (field: RuledField) => string[]>> = {
+  flag: () => ['true', 'false', 'True', '"true"', '1', 'truefalse', 'tru'],
+  integer({ low, high }) {
+    const value = String(Math.min(high, low + 3));
+    const near = [low - 1, low, low + 1, high - 1, high, high + 1].map(String);
+    const forms = ['0#', '+#', '#.0', '#.5', '#e0', '#E+2', '"#"', '#.', '# ', '-#'].map((form) =>
+      form.replace('#', value),
+    );
+    const long = [1, 10, 15, 16, 17, 18, 19, 20, 300, 999, 1000, 1001].map((digits) => '9'.repeat(digits));
+    const known = ['-0', '0', '00', '9007199254740993', '2147483648', '-2147483649', '1e400', '0.0', '-0.0', '0.9'];
+    return [...near, ...forms, ...long, ...long.map((digits) => `-${digits}`), ...known];
+  },
+  text({ low, high }) {
+    const lengths = [low - 1, low, low + 1, high - 1, high, high + 1].filter((length) => length >= 0);
+    const long = lengths.flatMap((length) => ['a', 'é', '😀', '\\u00e9', '\\"'].map((one) => one.repeat(length)));
+    const odd = [...CHARACTERS, ...ESCAPES, ...NO_TEXT, ...SPOILT].flatMap((one) => [one, `ab${one}`, `${one}c`]);
+    return [...long, ...odd, 'a'.repeat(20_000)].map((inner) => `"${inner}"`).concat('"abc', "'abc'");
+  },
+  timestamp: () => TIMESTAMPS.map((text) => `"${text}"`),
+};
 
 const PARTS: readonly (readonly string[])[] = [
-  ['1999', '2000', '2023', '2024', '2026', '2099', '2100', '0000', '202', '20260', '-001'],
+  ['1999', '2000', '2023', '2024', '2099', '2100', '0000', '202', '20260', '-001'],
   ['01', '02', '04', '12', '00', '13', '1', '99'],
   ['01', '28', '29', '30', '31', '00', '32', '1'],
   ['00', '12', '23', '24', '25', '7'],
@@ -246,16 +236,28 @@ const PARTS: readonly (readonly string[])[] = [
   ],
   ['T', 't', ' ', '_'],
 ];
-/** Usual values first: of each part these are taken, but of one or two. */
 const USUAL = ['2026', '01', '28', '12', '00', '59', '.999999', 'Z', 'T'];
+const USUAL_TIME = '2026-01-28T12:00:59';
 
-function timestampText(random: Random): string {
-  const parts = [...USUAL];
-  for (let left = 1 + random.below(3); left > 0; left--) {
-    const part = random.below(parts.length);
-    parts[part] = random.pick(PARTS[part] ?? ['']);
-  }
-  const [year, month, day, hour, minute, second, fraction, zone, between] = parts;
+const BORDERS = [
+  ['1999-12-31T23:00:00-01:00', '2000-01-01T00:59:59.999999+01:00', '2000-01-01T01:00:00+01:00'],
+  ['2099-12-31T22:59:59.999999999-01:00', '2099-12-31T23:00:00-01:00', '2100-01-01T00:59:59+01:00'],
+  ['2024-02-29T00:00:00Z', '2023-02-29T00:00:00Z', '2100-02-29T00:00:00Z', '2000-02-29T00:00:00Z'],
+].flat();
+
+/** Any two parts of a usual timestamp replaced: so each day meets each month, and each zone the ends of the century. */
+const TIMESTAMPS: readonly string[] = [
+  ...PARTS.flatMap((ones, first) =>
+    ones.flatMap((one) =>
+      PARTS.slice(first + 1).flatMap((others, between) =>
+        others.map((other) => timestampText(USUAL.with(first, one).with(first + 1 + between, other))),
+      ),
+    ),
+  ),
+  ...BORDERS,
+];
+
+function timestampText([year, month, day, hour, minute, second, fraction, zone, between]: readonly string[]): string {
   return `${year}-${month}-${day}${between}${hour}:${minute}:${second}${fraction}${zone}`;
 }
 

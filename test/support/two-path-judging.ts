@@ -8,7 +8,7 @@ import { judgeBronze } from '../../src/silver/judge-bronze.ts';
 import { judge } from '../../src/silver/judge.ts';
 import { LearnedShapes } from '../../src/silver/learned-shapes.ts';
 import { UNKNOWN_NAMES_MAX } from '../../src/silver/unknown-names.ts';
-import { bodyOf, templateOf } from './bent-bodies.ts';
+import { bodiesAtEdges, bodyOf, templateOf } from './bent-bodies.ts';
 import { randomFrom } from './hostile-stream.ts';
 import { RULES, slowJudge } from './slow-judge.ts';
 import { present } from './small-lake.ts';
@@ -63,9 +63,16 @@ export async function tryBodies(database: Database, seed: number, bodies: number
   const rules = present(eventRules(dataset));
   const templates = Array.from({ length: 8 }, () => templateOf(random, rules));
   const made: (string | null)[] = Array.from({ length: bodies }, () =>
-    random.chance(0.003) ? null : bodyOf(random, random.pick(templates)),
+    random.chance(0.003) ? null : bodyOf(random, random.pick(templates), random.pick(['none', 'one', 'one', 'many'])),
   );
-  return judgeBothWays(database, dataset, made, `seed ${seed}`);
+  const taught = templates.map((template) => bodyOf(random, template, 'none'));
+  return judgeBothWays(database, dataset, made, `seed ${seed}`, taught);
+}
+
+/** The same of bodies with each field at each of its edges. */
+export function tryEdges(database: Database, dataset: Judgeable): Promise<Tried> {
+  const bodies = bodiesAtEdges(randomFrom(1), present(eventRules(dataset)));
+  return judgeBothWays(database, dataset, bodies, 'edges', []);
 }
 
 export async function judgeBothWays(
@@ -73,11 +80,11 @@ export async function judgeBothWays(
   dataset: Judgeable,
   bodies: readonly (string | null)[],
   where: string,
-  { isTaught = true } = {},
+  taught: readonly string[] = bodies.filter((body) => body !== null).slice(0, 500),
 ): Promise<Tried> {
   const shapes = new LearnedShapes(dataset as DatasetContract);
   // So few rows are not learned from otherwise.
-  if (isTaught) shapes.learn(bodies.filter((body) => body !== null).slice(0, 500));
+  shapes.learn(taught);
   const learned = shapes.list().length;
   await fillBronze(database, bodies);
   const found = await judgeBronze(database, 'judging', shapes, new AbortController().signal);

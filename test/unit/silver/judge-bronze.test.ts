@@ -6,7 +6,14 @@ import { callCentre } from '../../../src/pipeline.ts';
 import { openDatabase, type Database } from '../../../src/duckdb/duckdb.ts';
 import { eventRules } from '../../../src/silver/event-rules.ts';
 import { present } from '../../support/small-lake.ts';
-import { JUDGEABLE, judgeBothWays, tryBodies, type Judgeable, type Tried } from '../../support/two-path-judging.ts';
+import {
+  JUDGEABLE,
+  judgeBothWays,
+  tryBodies,
+  tryEdges,
+  type Judgeable,
+  type Tried,
+} from '../../support/two-path-judging.ts';
 
 const MEGABYTE = 2 ** 20;
 const surveys = present(callCentre.datasets.find(({ name }) => name === 'surveys'));
@@ -43,6 +50,14 @@ describe('both paths together', () => {
     expect(sum('accepted') - sum('acceptedByShape')).toBeGreaterThan(300);
     expect(sum('bodies') - sum('accepted')).toBeGreaterThan(300);
   });
+
+  test.each(JUDGEABLE.map((dataset) => [dataset.name, dataset] as const))(
+    'each field of %s at each of its edges: as zod alone says',
+    async (_, dataset) => {
+      const { bodies, acceptedByShape } = await tryEdges(database, dataset);
+      expect(acceptedByShape).toBeGreaterThan(bodies / 20);
+    },
+  );
 
   test('unknown names of a row stand in its order, whichever path judged the first row that has them', async () => {
     // The first is zod's, since its text is long in bytes; the others have a shape with the names the other way round.
@@ -82,7 +97,7 @@ describe('both paths together', () => {
     const bodies = [...canonical, ...other, large, ...spaced].flatMap((body, at) =>
       at % 7 === 0 ? [body, '{}', null] : [body],
     );
-    const tried = await judgeBothWays(database, surveys, bodies, 'learning', { isTaught: false });
+    const tried = await judgeBothWays(database, surveys, bodies, 'learning', []);
     // The sample comes from the head of what is left: what begins after it is zod's, until the next slice.
     expect(tried.acceptedByShape).toBe(2600);
     expect(tried.accepted).toBe(5101);

@@ -50,18 +50,21 @@ export function bodyOf(random: Random, template: Template, bends: Bends): string
   return (bends === 'many' && random.chance(0.3) ? edited(random, text) : text).toWellFormed();
 }
 
-/** A body with every field at every one of its edges, one at a time. */
-export function bodiesAtEdges(random: Random, rules: EventRules): string[] {
-  const members = rules.fields.map((field) => [
-    field.name,
-    goodValue(random, { ...field, optional: false }, USUAL_TIME),
-  ]);
-  return rules.fields.flatMap((field, at) =>
+/** A body with every field at every one of its edges, one at a time: all else is as plain as can be. */
+export function bodiesAtEdges(rules: EventRules): string[] {
+  return rules.fields.flatMap((field) =>
     edgeValues(field).map((edge) => {
-      const values = members.map(([name, value], index) => `"${name}":${index === at ? edge : value}`);
-      return `{${values.join(',')}}`.toWellFormed();
+      const members = rules.fields.map((other) => `"${other.name}":${other === field ? edge : plainValue(other)}`);
+      return `{${members.join(',')}}`.toWellFormed();
     }),
   );
+}
+
+/** All integers at their least, all times one: whatever order is asked of them, they have it. */
+function plainValue({ kind, low }: RuledField): string {
+  if (kind === 'text') return `"${'a'.repeat(Math.max(low, 1))}"`;
+  if (kind === 'integer') return String(low);
+  return kind === 'flag' ? 'true' : `"${USUAL_TIME}Z"`;
 }
 
 function nameText(random: Random, name: string): string {
@@ -142,10 +145,14 @@ function goodValue(random: Random, field: RuledField, around: string): string {
     case 'integer':
       return String(random.pick([low, high, Math.min(high, low + 1), Math.max(low, high - 1), middle(random, field)]));
     case 'text':
-      return `"${textOf(random, Math.max(low, Math.min(high, random.pick([low, low + 1, 8, 20, high - 1, high]))), random.pick(ALPHABETS))}"`;
+      return `"${textOf(random, lengthOf(random, field), random.pick(ALPHABETS))}"`;
     default:
       return `"${around}${random.pick(FRACTIONS)}${random.pick(['Z', 'Z', '+00:00', '-00:00'])}"`;
   }
+}
+
+function lengthOf(random: Random, { low, high }: RuledField): number {
+  return Math.max(low, Math.min(high, random.pick([low, low + 1, 8, 20, high - 1, high])));
 }
 
 const ALPHABETS = [['a'], ['a'], ['é'], ['😀'], CHARACTERS, [...CHARACTERS, ...ESCAPES], ['\\u00e9'], ['\\"']];
@@ -237,7 +244,7 @@ const PARTS: readonly (readonly string[])[] = [
   ['T', 't', ' ', '_'],
 ];
 const USUAL = ['2026', '01', '28', '12', '00', '59', '.999999', 'Z', 'T'];
-const USUAL_TIME = '2026-01-28T12:00:59';
+const USUAL_TIME = '2026-01-28T12:00:59.999999';
 
 const BORDERS = [
   ['1999-12-31T23:00:00-01:00', '2000-01-01T00:59:59.999999+01:00', '2000-01-01T01:00:00+01:00'],

@@ -71,7 +71,7 @@ export async function tryBodies(database: Database, seed: number, bodies: number
 
 /** The same of bodies with each field at each of its edges. */
 export function tryEdges(database: Database, dataset: Judgeable): Promise<Tried> {
-  const bodies = bodiesAtEdges(randomFrom(1), present(eventRules(dataset)));
+  const bodies = bodiesAtEdges(present(eventRules(dataset)));
   return judgeBothWays(database, dataset, bodies, 'edges', []);
 }
 

@@ -74,7 +74,8 @@ describe('SLUICE_PIPELINE', () => {
       `import { integer, text, z } from 'sluice/pipeline-kit';
        import { callCentre } from ${JSON.stringify(callCentre)};
        import { integer as inner } from ${JSON.stringify(path.join(path.dirname(callCentre), 'pipeline-kit.ts'))};
-       if (integer !== inner || z.object({ a: text() }).safeParse({ a: 'b' }).success !== true) throw new Error('other');
+       if (integer !== inner) throw new Error('another copy');
+       z.object({ a: text() }).parse({ a: 'b' });
        export const pipeline = { ...callCentre, name: 'anywhere' };`,
     );
     const found = await sluice(['doctor', '--json'], where('anywhere', { SLUICE_PIPELINE: name }));

@@ -7,6 +7,9 @@ import { legBody, randomNumbers } from './bodies.ts';
 
 export interface BenchHub {
   readonly connectionString: string;
+  readonly tlsConnectionString: string;
+  /** What clients over TLS have to trust, PEM. */
+  readonly certificateFile: string;
   readonly hub: string;
   readonly folder: string;
   readonly partitionIds: readonly string[];
@@ -37,15 +40,16 @@ export async function startBenchHub(partitions: number, tlsPort?: number): Promi
       });
       if (question !== undefined) child.send(question);
     });
-  const { connectionString } = await ask<{ connectionString: string }>();
+  type Addresses = Pick<BenchHub, 'connectionString' | 'tlsConnectionString' | 'certificateFile'>;
+  const addresses = await ask<Addresses>();
   const partitionIds = Array.from({ length: partitions }, (_, index) => String(index));
   return {
-    connectionString,
+    ...addresses,
     hub,
     folder,
     partitionIds,
     cpuSeconds: async () => (await ask<{ cpuSeconds: number }>('cpu')).cpuSeconds,
-    fill: (events) => fill(connectionString, hub, partitionIds, events),
+    fill: (events) => fill(addresses.connectionString, hub, partitionIds, events),
     async stop() {
       const exited = new Promise((resolve) => child.once('exit', resolve));
       child.disconnect();

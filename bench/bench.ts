@@ -6,12 +6,13 @@ import { gold } from './lanes/gold.ts';
 import { growth } from './lanes/growth.ts';
 import type { Figure, Lane } from './lanes/lane.ts';
 import { parquet } from './lanes/parquet.ts';
+import { receive } from './lanes/receive.ts';
 import { silver } from './lanes/silver.ts';
 import { sparkDrain } from './lanes/spark-drain.ts';
 import { sparkTransform } from './lanes/spark-transform.ts';
 import { formatSpread } from './statistics.ts';
 
-const LANES: readonly Lane[] = [drain, parquet, silver, gold, growth, sparkDrain, sparkTransform];
+const LANES: readonly Lane[] = [drain, receive, parquet, silver, gold, growth, sparkDrain, sparkTransform];
 /** Lanes measured within another, because only what runs in turn can be compared. */
 const WITHIN: Readonly<Record<string, string>> = { client: 'drain', empty: 'drain' };
 

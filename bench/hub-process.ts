@@ -5,12 +5,13 @@ import { startHub } from '../src/hub/hub.ts';
 const [dataFolder = '', hub = '', partitions = '4', tlsPort] = process.argv.slice(2);
 const running = await startHub({
   amqpPort: 0,
-  tlsPort: tlsPort === undefined ? 'off' : Number(tlsPort),
+  tlsPort: Number(tlsPort ?? 0),
   healthPort: 'off',
   dataFolder,
   hubs: [{ name: hub, partitionCount: Number(partitions), consumerGroups: [] }],
 });
-process.send?.({ connectionString: running.connectionString });
+const { connectionString, tlsConnectionString, certificateFile } = running;
+process.send?.({ connectionString, tlsConnectionString, certificateFile });
 process.on('message', () => {
   const usage = process.cpuUsage();
   process.send?.({ cpuSeconds: (usage.user + usage.system) / 1e6 });

@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   hub_recreated: means(3, false, 'The hub was deleted and created again: give it a new lake.'),
   eventhubs_unavailable: means(4, true, 'Event Hubs did not answer or was busy; what was committed stands.'),
   eventhubs_unauthorized: means(4, false, 'Event Hubs refused the key, token or permission.'),
+  eventhubs_protocol: means(4, true, 'Event Hubs, or what answers in its place, sent what is no AMQP 1.0.'),
   receiver_stalled: means(4, true, 'Events are waiting, credit was given, and none came within the limit.'),
   link_stolen: means(0, false, 'A reader with a higher epoch took the partition; what was read is committed.'),
   event_too_large: means(5, false, 'An event is larger than the hub accepts.'),

@@ -15,6 +15,8 @@ export const LIMITS = {
   receiveStallMsMax: 60_000,
   /** One try of a management call or of opening a link. */
   eventHubsAttemptMsMax: 8_000,
+  /** A receiver that the service put off because it is busy waits so long at least, as the service asks. */
+  eventHubsBusyMs: 4_000,
   /** A question to Event Hubs with all its tries: by then the run has named the endpoint that is down. */
   eventHubsAnswerMsMax: 15_000,
 } as const;

@@ -24,7 +24,7 @@ export interface Configuration {
   readonly timeZone: string;
   readonly onLoss: 'fail' | 'record';
   readonly start: 'earliest' | 'latest';
-  readonly receiver: 'sdk';
+  readonly receiver: 'direct' | 'sdk';
   readonly memoryBytesMax: number;
   readonly threads: number;
   readonly scratch: { readonly folder: string; readonly bytesMax: number };
@@ -66,7 +66,7 @@ export function readConfiguration(environment: Environment): Configuration {
     timeZone: timeZone(given('SLUICE_TIME_ZONE')),
     onLoss: given('SLUICE_ON_LOSS') as 'fail' | 'record',
     start: given('SLUICE_START') as 'earliest' | 'latest',
-    receiver: given('SLUICE_RECEIVER') as 'sdk',
+    receiver: given('SLUICE_RECEIVER') as 'direct' | 'sdk',
     memoryBytesMax: memoryBytes(text('SLUICE_MEMORY')),
     threads: threads(text('SLUICE_THREADS')),
     scratch: scratch(text('SLUICE_SCRATCH')),

@@ -74,10 +74,10 @@ export async function reachHubs(
   const { clock, log, soft, hard } = tools;
   const open = tools.openEventSource ?? (await import('../eventhubs/eventhubs.ts')).openEventSource;
   const connection = required(configuration.eventHubs, 'SLUICE_EVENTHUBS', EVENTHUBS_HINT);
-  const { consumerGroup } = configuration;
+  const { consumerGroup, receiver } = configuration;
   const sources = datasets.map((dataset) => {
     const hub = hubName(dataset.name);
-    return { dataset, hub, source: open({ connection, hub, consumerGroup, clock, log }) };
+    return { dataset, hub, source: open({ connection, hub, consumerGroup, receiver, clock, log }) };
   });
   const signal = AbortSignal.any([soft, hard]);
   const answers = await Promise.allSettled(sources.map(({ source }) => reach(source, consumerGroup, signal)));

@@ -75,9 +75,11 @@ export const SETTINGS: readonly Setting[] = [
     name: 'SLUICE_RECEIVER',
     kind: 'process',
     type: 'choice',
-    choices: ['sdk'],
-    default: 'sdk',
-    prose: 'Who parses the event frames: `sdk`, the genuine client.',
+    choices: ['direct', 'sdk'],
+    default: 'direct',
+    prose:
+      'Who parses the frames of events: `direct`, a parser of our own below the connection of the genuine client, or ' +
+      '`sdk`, the genuine client alone, which takes several times the CPU.',
   },
   {
     name: 'SLUICE_MEMORY',

@@ -42,6 +42,8 @@ function sentence(code: ErrorCode, endpoint: string, where: string, situation: S
       return `${at}: a reader with a higher epoch took ${where} in the consumer group ${consumerGroup}`;
     case 'event_too_large':
       return `${at}: an event is larger than ${where} accepts`;
+    case 'eventhubs_protocol':
+      return `${at} sent what is no AMQP 1.0 for ${where}`;
     case 'eventhubs_unavailable':
       return `${at} did not answer for ${where}; check the host, the port and the network, then run again`;
     default:
@@ -86,6 +88,11 @@ function isNetwork(error: ClientError): boolean {
   // Something answers there, and it is no Event Hubs: a proxy, or another service on the port.
   if (/invalid protocol header/i.test(error.message)) return true;
   return error.name === 'TimeoutError' || error.code === 'OperationTimeoutError';
+}
+
+/** The service asked for a pause, in the client's or in AMQP's words. */
+export function isBusy(error: unknown): boolean {
+  return flatten(error).some(({ code, name }) => code === 'ServerBusyError' || name === 'ServerBusyError');
 }
 
 interface ClientError extends Error {

@@ -1,4 +1,5 @@
 import type { EventHubConsumerClient, EventHubProducerClient } from '@azure/event-hubs';
+import type { TokenCredential } from '@azure/identity';
 import { LIMITS } from '../base/limits.ts';
 import type { Connection } from './connection.ts';
 
@@ -32,7 +33,7 @@ export async function openProducer(connection: Connection, hub: string): Promise
   return new Client(connection.host, hub, await entraCredential(), options);
 }
 
-async function entraCredential() {
+export async function entraCredential(): Promise<TokenCredential> {
   const { DefaultAzureCredential } = await import('@azure/identity');
   return new DefaultAzureCredential();
 }

@@ -1,4 +1,5 @@
 import type { ByteColumn } from '../base/byte-column.ts';
+import { ChosenEventSource } from './chosen-source.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { CheckpointObjects, CheckpointScope } from './checkpoints.ts';
 import { parseConnection } from './connection.ts';
@@ -86,11 +87,18 @@ export interface OutgoingEvent {
 }
 
 /** As SourceOptions, with the text of SLUICE_EVENTHUBS for the connection. */
-export type EventSourceOptions = Omit<SourceOptions, 'connection'> & { readonly connection: string };
+export type EventSourceOptions = Omit<SourceOptions, 'connection'> & {
+  readonly connection: string;
+  /** Who parses the frames of events: `direct` our own parser, `sdk` the genuine client. Default: `direct`. */
+  readonly receiver?: Receiver;
+};
+
+export type Receiver = 'direct' | 'sdk';
 
 /** Checks the setting (`configuration`) and connects at the first question. */
-export function openEventSource(options: EventSourceOptions): EventSource {
-  return new SdkEventSource({ ...options, connection: parseConnection(options.connection) });
+export function openEventSource({ connection, receiver, ...rest }: EventSourceOptions): EventSource {
+  const options = { ...rest, connection: parseConnection(connection) };
+  return receiver === 'sdk' ? new SdkEventSource(options) : new ChosenEventSource(options);
 }
 
 /** Checks the setting (`configuration`) and connects at the first send. */

@@ -1,8 +1,6 @@
 import type { EventHubConsumerClient, ReceivedEventData } from '@azure/event-hubs';
 import { assert } from '../base/assert.ts';
-import { backoffDelayMs, DEFAULT_BACKOFF } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import { SluiceError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { openConsumer } from './client.ts';
@@ -14,6 +12,7 @@ import { appendMessage } from './message-sections.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { RawConnection } from './rhea-internals.ts';
 import type { LinkShare } from './rhea-internals.ts';
+import { beforeAnotherTry } from './try-again.ts';
 import { withDeadline } from './with-deadline.ts';
 
 export interface SourceOptions {
@@ -71,12 +70,16 @@ export class SdkEventSource implements EventSource {
   async *receive(request: ReceiveRequest, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined> {
     // The client drops an epoch of 0 without a word, and then anybody may read beside us.
     assert(request.ownerLevel >= 1, 'a receiver has an epoch of at least 1');
+    const { partitionId, consumerGroup } = request;
+    const { connection } = this.options;
+    const situation = { connection, hub: this.hub, doing: 'receive', partitionId, consumerGroup } as const;
     const progress: Progress = { wanted: request.firstSequenceNumber, failures: 0, bodyShare: 1, warned: false };
     while (progress.wanted <= request.lastSequenceNumber) {
       try {
         yield* this.receiveOnce(request, progress, signal);
       } catch (error) {
-        await this.beforeAnotherTry(error, request, progress, signal);
+        progress.failures++;
+        await beforeAnotherTry(error, progress.failures, situation, this.options, signal);
       }
     }
   }
@@ -142,25 +145,6 @@ export class SdkEventSource implements EventSource {
       partitionId,
       sequenceNumber,
     });
-  }
-
-  private async beforeAnotherTry(error: unknown, request: ReceiveRequest, progress: Progress, signal: AbortSignal) {
-    signal.throwIfAborted();
-    const { partitionId, consumerGroup } = request;
-    const { connection, log, clock, random } = this.options;
-    const found = translateClientError(error, {
-      connection,
-      hub: this.hub,
-      doing: 'receive',
-      partitionId,
-      consumerGroup,
-    });
-    const retryable = found instanceof SluiceError && found.retryable && found.code !== 'receiver_stalled';
-    progress.failures++;
-    if (!retryable || progress.failures >= DEFAULT_BACKOFF.attemptsMax) throw found;
-    const delayMs = backoffDelayMs(progress.failures, DEFAULT_BACKOFF, random ?? Math.random);
-    log.warn('receiver broke off, trying again', { hub: this.hub, partitionId, delayMs, reason: found.message });
-    await clock.sleep(delayMs, signal);
   }
 
   private async ask<T>(

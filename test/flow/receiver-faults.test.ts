@@ -7,19 +7,21 @@ import { systemClock } from '../../src/base/clock.ts';
 import { MiB } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { openEventSink, openEventSource } from '../../src/eventhubs/eventhubs.ts';
-import { SdkEventSource } from '../../src/eventhubs/sdk-source.ts';
-import { parseConnection } from '../../src/eventhubs/connection.ts';
+import type { Receiver } from '../../src/eventhubs/eventhubs.ts';
 import { startHub } from '../../src/hub/hub.ts';
 import type { RunningHub } from '../../src/hub/hub.ts';
 
 const never = new AbortController().signal;
-const NAMES = ['dropped', 'detached', 'stolen', 'stalled', 'sizes', 'beside', 'refused'];
+const RECEIVERS: readonly Receiver[] = ['direct', 'sdk'];
+const NAMES = ['dropped', 'detached', 'stolen', 'stalled', 'sizes'].flatMap((name) =>
+  RECEIVERS.map((receiver) => `${name}-${receiver}`),
+);
 let folder: string;
 let hub: RunningHub;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-faults-'));
-  const hubs = NAMES.map((name) => ({ name, partitionCount: 1, consumerGroups: ['own'] }));
+  const hubs = [...NAMES, 'beside', 'refused'].map((name) => ({ name, partitionCount: 1, consumerGroups: ['own'] }));
   hub = await startHub({
     amqpPort: 0,
     tlsPort: 'off',
@@ -47,13 +49,15 @@ const small = (count: number): Buffer[] => Array.from({ length: count }, (_, i) 
 
 /** Reads numbers 0 to `last`, doing something after the first batch. */
 async function drain(
+  receiver: Receiver,
   name: string,
   last: number,
   afterFirst: () => void | Promise<void> = () => {},
   stallMsMax = 60_000,
 ) {
-  const source = new SdkEventSource({
-    connection: parseConnection(hub.connectionString),
+  const source = openEventSource({
+    connection: hub.connectionString,
+    receiver,
     hub: name,
     consumerGroup: 'own',
     clock: systemClock,
@@ -90,56 +94,58 @@ const detach = (): void => {
 
 const upTo = (last: number): number[] => Array.from({ length: last + 1 }, (_, i) => i);
 
-describe('the receiver goes on from the next number wanted', () => {
-  test('after the connection dropped', async () => {
-    await send('dropped', small(30_000));
-    expect((await drain('dropped', 29_999, () => void hub.faults.dropSockets())).numbers).toEqual(upTo(29_999));
+describe.for(RECEIVERS)('the receiver %s', (receiver) => {
+  test('goes on from the next number wanted after the connection dropped', async () => {
+    const name = `dropped-${receiver}`;
+    await send(name, small(30_000));
+    const { numbers } = await drain(receiver, name, 29_999, () => void hub.faults.dropSockets());
+    expect(numbers).toEqual(upTo(29_999));
   });
 
-  test('after its link was detached', async () => {
-    await send('detached', small(30_000));
-    expect((await drain('detached', 29_999, detach)).numbers).toEqual(upTo(29_999));
+  test('goes on from the next number wanted after its link was detached', async () => {
+    const name = `detached-${receiver}`;
+    await send(name, small(30_000));
+    expect((await drain(receiver, name, 29_999, detach)).numbers).toEqual(upTo(29_999));
   });
-});
 
-describe('the receiver gives up', () => {
-  test('with link_stolen where a reader with a higher epoch comes', async () => {
-    await send('stolen', small(30_000));
-    const thief = new EventHubConsumerClient('own', hub.connectionString, 'stolen');
+  test('gives up with link_stolen where a reader with a higher epoch comes', async () => {
+    const name = `stolen-${receiver}`;
+    await send(name, small(30_000));
+    const thief = new EventHubConsumerClient('own', hub.connectionString, name);
     const steal = (): Promise<void> =>
       new Promise((resolve) => {
         const handlers = { processEvents: async () => resolve(), processError: async () => resolve() };
         thief.subscribe('0', handlers, { ownerLevel: 9, startPosition: { offset: '-1' }, maxBatchSize: 10 });
       });
-    await expect(drain('stolen', 29_999, steal)).rejects.toMatchObject({ code: 'link_stolen' });
-    await expect(drain('stolen', 29_999)).rejects.toMatchObject({ code: 'link_stolen' });
+    await expect(drain(receiver, name, 29_999, steal)).rejects.toMatchObject({ code: 'link_stolen' });
+    await expect(drain(receiver, name, 29_999)).rejects.toMatchObject({ code: 'link_stolen' });
     await thief.close();
   });
 
-  test('with receiver_stalled where events are said to wait and none comes', async () => {
-    await send('stalled', small(5));
-    await expect(drain('stalled', 9, undefined, 1_500)).rejects.toMatchObject({ code: 'receiver_stalled' });
+  test('gives up with receiver_stalled where events are said to wait and none comes', async () => {
+    const name = `stalled-${receiver}`;
+    await send(name, small(5));
+    await expect(drain(receiver, name, 9, undefined, 1_500)).rejects.toMatchObject({ code: 'receiver_stalled' });
+  });
+
+  test('takes small events and then large ones, all of them, within a share of a few megabytes', async () => {
+    const name = `sizes-${receiver}`;
+    const large = Array.from({ length: 40 }, () => Buffer.alloc(700_000, 'x'));
+    await send(name, [...small(5_000), ...large]);
+    const { numbers, heldBytesMax } = await drain(receiver, name, 5_039);
+    expect(numbers).toEqual(upTo(5_039));
+    expect(heldBytesMax).toBeGreaterThan(MiB / 2);
+    expect(heldBytesMax).toBeLessThan(16 * MiB);
   });
 });
 
-describe('sizes', () => {
-  test('small events and then large ones all arrive, within a share of a few megabytes', async () => {
-    const large = Array.from({ length: 40 }, () => Buffer.alloc(700_000, 'x'));
-    await send('sizes', [...small(5_000), ...large]);
-    const { numbers, heldBytesMax } = await drain('sizes', 5_039);
-    expect(numbers).toEqual(upTo(5_039));
-    expect(heldBytesMax).toBeGreaterThan(MiB);
-    expect(heldBytesMax).toBeLessThan(16 * MiB);
-  });
-
-  test('an event larger than the hub accepts is event_too_large', async () => {
-    await expect(send('refused', [Buffer.alloc(1_100_000)])).rejects.toMatchObject({ code: 'event_too_large' });
-  });
+test('an event larger than the hub accepts is event_too_large', async () => {
+  await expect(send('refused', [Buffer.alloc(1_100_000)])).rejects.toMatchObject({ code: 'event_too_large' });
 });
 
 test('another client in the same process is left as it is', async () => {
   await send('beside', [Buffer.from('{"a":1}')]);
-  await drain('beside', 0);
+  for (const receiver of RECEIVERS) await drain(receiver, 'beside', 0);
   const other = new EventHubConsumerClient('$Default', hub.connectionString, 'beside');
   const body = await new Promise((resolve, reject) => {
     const handlers = {

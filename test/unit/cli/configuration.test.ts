@@ -24,7 +24,7 @@ describe('a setting that is wrong is refused by its name with what to do', () =>
     ['SLUICE_TIME_ZONE', '-03:00', /no time zone/],
     ['SLUICE_ON_LOSS', 'recrod', /did you mean record/],
     ['SLUICE_START', 'newest', /earliest or latest/],
-    ['SLUICE_RECEIVER', 'direct', /takes sdk/],
+    ['SLUICE_RECEIVER', 'own', /direct or sdk/],
     ['SLUICE_MEMORY', 'much', /1GiB/],
     ['SLUICE_MEMORY', '1MB', /at least 128MiB/],
     ['SLUICE_THREADS', '0', /1 to 256/],

@@ -1,0 +1,191 @@
+import { MalformedAmqp } from '../amqp-values.ts';
+import type { EventColumns } from '../event-columns.ts';
+import { appendMessage, sequenceNumberOf } from '../message-sections.ts';
+import { ProtocolViolation, uint32 } from './frame-parser.ts';
+
+/** What became of a message. */
+export const APPENDED = { taken: 0, malformed: 1, before: 2, after: 3 } as const;
+export type Appended = (typeof APPENDED)[keyof typeof APPENDED];
+
+const WORD = 2 ** 32;
+/** The high word of 2^53. */
+const HIGH_WORD_END = 2 ** 21;
+
+const SEQUENCE_NUMBER = Buffer.from('x-opt-sequence-number');
+const ENQUEUED_TIME = Buffer.from('x-opt-enqueued-time');
+const OFFSET = Buffer.from('x-opt-offset');
+const PARTITION_KEY = Buffer.from('x-opt-partition-key');
+
+/** What the short way has found in a message; one for all of them. */
+let sequenceNumber = -1;
+let enqueuedAtMs = 0;
+let offsetStart = 0;
+let offsetEnd = 0;
+let keyStart = -1;
+let keyEnd = -1;
+let bodyStart = 0;
+let next = 0;
+
+/** The number of the event that was looked at last. */
+export function lastSequenceNumber(): number {
+  return sequenceNumber;
+}
+
+/**
+ * Adds the event of the message `bytes[start, end)` to the columns if its number lies between `wanted` and `last`.
+ * The usual form of the service (its annotations, one data section) is read in place, without an object; any other is
+ * left to the way of the genuine client, which knows them all. Throws ProtocolViolation where there is no number.
+ */
+export function appendEvent(
+  columns: EventColumns,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  wanted: number,
+  last: number,
+): Appended {
+  if (!readUsual(bytes, start, end)) return appendUnusual(columns, bytes.subarray(start, end), wanted, last);
+  if (sequenceNumber < wanted) return APPENDED.before;
+  if (sequenceNumber > last) return APPENDED.after;
+  const row = columns.count;
+  columns.bodies.write(bytes, bodyStart, end);
+  columns.bodies.end(row);
+  columns.offsets.write(bytes, offsetStart, offsetEnd);
+  columns.offsets.end(row);
+  if (keyStart < 0) columns.partitionKeys.endNull(row);
+  else {
+    columns.partitionKeys.write(bytes, keyStart, keyEnd);
+    columns.partitionKeys.end(row);
+  }
+  columns.properties.endNull(row);
+  columns.endRow(sequenceNumber, enqueuedAtMs);
+  return APPENDED.taken;
+}
+
+function appendUnusual(columns: EventColumns, message: Buffer, wanted: number, last: number): Appended {
+  try {
+    sequenceNumber = sequenceNumberOf(message);
+  } catch (error) {
+    if (error instanceof MalformedAmqp) throw new ProtocolViolation(`annotations of an event: ${error.message}`);
+    throw error;
+  }
+  if (sequenceNumber < 0) throw new ProtocolViolation('an event without a sequence number');
+  if (!Number.isSafeInteger(sequenceNumber)) throw new ProtocolViolation('a sequence number beyond 2^53');
+  if (sequenceNumber < wanted) return APPENDED.before;
+  if (sequenceNumber > last) return APPENDED.after;
+  return appendMessage(columns, message) ? APPENDED.taken : APPENDED.malformed;
+}
+
+/** False: the message has another form than the usual one, sound or not. Nothing is read beyond `end`. */
+function readUsual(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < 12 || uint32(bytes, start) >>> 8 !== 0x005372) return false;
+  sequenceNumber = -1;
+  enqueuedAtMs = 0;
+  offsetEnd = 0;
+  offsetStart = 0;
+  keyStart = -1;
+  const code = bytes[start + 3];
+  let count: number;
+  let mapEnd: number;
+  if (code === 0xd1) {
+    mapEnd = start + 8 + uint32(bytes, start + 4);
+    count = uint32(bytes, start + 8);
+    next = start + 12;
+  } else if (code === 0xc1) {
+    mapEnd = start + 5 + (bytes[start + 4] as number);
+    count = bytes[start + 5] as number;
+    next = start + 6;
+  } else return false;
+  if (mapEnd > end || (count & 1) !== 0) return false;
+  for (; count > 0; count -= 2) if (!readAnnotation(bytes, mapEnd)) return false;
+  return next === mapEnd && sequenceNumber >= 0 && readData(bytes, mapEnd, end);
+}
+
+function readAnnotation(bytes: Buffer, end: number): boolean {
+  // A key of one-byte length, and one byte of value at least.
+  if (end - next < 3 || bytes[next] !== 0xa3) return false;
+  const length = bytes[next + 1] as number;
+  const name = next + 2;
+  next = name + length;
+  if (next >= end) return false;
+  switch (length) {
+    case SEQUENCE_NUMBER.length:
+      return isName(SEQUENCE_NUMBER, bytes, name) && readSequenceNumber(bytes, end);
+    case ENQUEUED_TIME.length:
+      // As long as `x-opt-partition-key`.
+      if (isName(PARTITION_KEY, bytes, name)) return readKey(bytes, end);
+      return isName(ENQUEUED_TIME, bytes, name) && readTime(bytes, end);
+    case OFFSET.length:
+      return isName(OFFSET, bytes, name) && readOffset(bytes, end);
+    default:
+      return false;
+  }
+}
+
+/** A loop, because for twenty bytes a call into native code costs several times as much. */
+function isName(wanted: Buffer, bytes: Buffer, start: number): boolean {
+  for (let i = 6; i < wanted.length; i++) if (wanted[i] !== bytes[start + i]) return false;
+  for (let i = 0; i < 6; i++) if (wanted[i] !== bytes[start + i]) return false;
+  return true;
+}
+
+function readSequenceNumber(bytes: Buffer, end: number): boolean {
+  if (bytes[next] !== 0x81 || end - next < 9) return false;
+  const high = uint32(bytes, next + 1);
+  if (high >= HIGH_WORD_END) return false;
+  sequenceNumber = high * WORD + uint32(bytes, next + 5);
+  next += 9;
+  return true;
+}
+
+function readTime(bytes: Buffer, end: number): boolean {
+  if (bytes[next] !== 0x83 || end - next < 9) return false;
+  const high = uint32(bytes, next + 1);
+  if (high >= HIGH_WORD_END) return false;
+  enqueuedAtMs = high * WORD + uint32(bytes, next + 5);
+  next += 9;
+  return true;
+}
+
+function readOffset(bytes: Buffer, end: number): boolean {
+  if (!readText(bytes, end)) return false;
+  offsetStart = textStart;
+  offsetEnd = next;
+  return true;
+}
+
+function readKey(bytes: Buffer, end: number): boolean {
+  if (!readText(bytes, end)) return false;
+  keyStart = textStart;
+  keyEnd = next;
+  return true;
+}
+
+let textStart = 0;
+
+/** A string or symbol with a length of one or four bytes. */
+function readText(bytes: Buffer, end: number): boolean {
+  const code = bytes[next];
+  if (end - next < 2) return false;
+  if (code === 0xa1 || code === 0xa3) {
+    textStart = next + 2;
+    next = textStart + (bytes[next + 1] as number);
+  } else if (code === 0xb1 && end - next >= 5) {
+    textStart = next + 5;
+    next = textStart + uint32(bytes, next + 1);
+  } else return false;
+  return next <= end;
+}
+
+/** One data section that ends where the message does. */
+function readData(bytes: Buffer, at: number, end: number): boolean {
+  if (end - at < 5 || bytes[at] !== 0 || bytes[at + 1] !== 0x53 || bytes[at + 2] !== 0x75) return false;
+  const code = bytes[at + 3];
+  if (code === 0xb0 && end - at >= 8) {
+    bodyStart = at + 8;
+    return bodyStart + uint32(bytes, at + 4) === end;
+  }
+  bodyStart = at + 5;
+  return code === 0xa0 && bodyStart + (bytes[at + 4] as number) === end;
+}
+

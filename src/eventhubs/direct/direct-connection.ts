@@ -123,7 +123,7 @@ export class DirectConnection {
       const closing = this.context.connection.close();
       await withDeadline(closing, LIMITS.eventHubsAttemptMsMax).catch(() => undefined);
     }
-    this.socket.destroy();
+    this.socket.destroy(new Error('the connection is closed'));
   }
 
   private async openLink(

@@ -70,7 +70,8 @@ export class OwnSocket implements FrameSink {
     for (const link of this.links.values()) link.fail(error);
   }
 
-  destroy(error?: Error): void {
+  /** Always with an error: rhea hears of nothing else, and its timers would outlive the socket. */
+  destroy(error: Error): void {
     this.isBroken = true;
     clearInterval(this.watch);
     this.socket?.destroy(error);

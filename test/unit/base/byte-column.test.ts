@@ -45,8 +45,8 @@ test('a column built part by part is that of its values, whatever was taken back
         if (found === undefined) builder.endNull(row);
         else {
           const cut = seed % (found.length + 1);
-          builder.write(found, 0, cut);
-          builder.write(found, cut, found.length);
+          builder.write(Buffer.from(found), 0, cut);
+          builder.write(Buffer.from(found), cut, found.length);
           builder.end(row);
         }
       }

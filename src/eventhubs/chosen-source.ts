@@ -4,8 +4,8 @@ import { SdkEventSource } from './sdk-source.ts';
 import type { SourceOptions } from './sdk-source.ts';
 
 /**
- * The direct receiver where rhea has the private parts that it needs, else the genuine client, with a warning that names
- * what changed. Which of them is settled at the first call.
+ * The direct receiver where rhea has the private parts that it needs, else the genuine client, with a warning that
+ * names what changed. Which of them is settled at the first call.
  */
 export class ChosenEventSource implements EventSource {
   readonly namespace: string;

@@ -87,6 +87,8 @@ function isNetwork(error: ClientError): boolean {
   if (typeof error.code === 'string' && NETWORK_CODES.test(error.code)) return true;
   // Something answers there, and it is no Event Hubs: a proxy, or another service on the port.
   if (/invalid protocol header/i.test(error.message)) return true;
+  // What rhea-promise says of an open, a session or a link that was not answered has no name.
+  if (/due to operation timeout/i.test(error.message)) return true;
   return error.name === 'TimeoutError' || error.code === 'OperationTimeoutError';
 }
 

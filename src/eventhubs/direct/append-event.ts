@@ -188,4 +188,3 @@ function readData(bytes: Buffer, at: number, end: number): boolean {
   bodyStart = at + 5;
   return code === 0xa0 && bodyStart + (bytes[at + 4] as number) === end;
 }
-

@@ -133,11 +133,10 @@ export class DirectConnection {
     range: LinkRange,
     malformed: (sequence: number) => void,
   ): Promise<OpenLink> {
-    let incoming: IncomingLink | undefined;
-    let early: Error | undefined;
+    const opened: { incoming?: IncomingLink; failure?: Error } = {};
     const failed = (error: unknown): void => {
-      early = this.meaning(error);
-      incoming?.fail(early);
+      opened.failure = this.meaning(error);
+      opened.incoming?.fail(opened.failure);
     };
     const first = range.firstSequenceNumber;
     const receiver = await this.context.connection.createReceiver({
@@ -153,11 +152,13 @@ export class DirectConnection {
       onSessionError: ({ session }) => failed(session?.error),
       onSessionClose: ({ session }) => failed(session?.error),
     });
-    incoming = new IncomingLink(rheaLink(receiver), range, {
+    const incoming = new IncomingLink(rheaLink(receiver), range, {
       holdChanged: () => this.socket.holdChanged(),
       malformed,
     });
-    const broken = early ?? this.failure;
+    opened.incoming = incoming;
+    // The refusal of an attach may have come before there was a link to tell.
+    const broken = opened.failure ?? this.failure;
     if (broken !== undefined) incoming.fail(broken);
     this.socket.add(incoming);
     incoming.start();
@@ -191,8 +192,10 @@ export class DirectConnection {
 
   /** A connection that did not come about, or is gone without a word, is not asked again. */
   private afterFailure(error: unknown): Error {
-    if (!this.context.connection.isOpen()) this.fail(error);
-    return this.meaning(error);
+    if (this.context.connection.isOpen()) return this.meaning(error);
+    this.fail(error);
+    // What broke the connection says more than what came of it.
+    return this.failure ?? this.meaning(error);
   }
 
   private fail(error: unknown): void {

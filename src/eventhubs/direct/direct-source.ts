@@ -76,7 +76,9 @@ export class DirectEventSource implements EventSource {
     const range = { partitionId, firstSequenceNumber: progress.wanted, lastSequenceNumber, bytesMax };
     const connection = await this.connection();
     const link = await withDeadline(
-      connection.receive(request, range, (sequenceNumber) => this.warnOfMalformed(partitionId, sequenceNumber, progress)),
+      connection.receive(request, range, (sequenceNumber) =>
+        this.warnOfMalformed(partitionId, sequenceNumber, progress),
+      ),
       LIMITS.eventHubsAnswerMsMax,
       signal,
     );

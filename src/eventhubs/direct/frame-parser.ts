@@ -79,7 +79,8 @@ function parseFrame(bytes: Buffer, start: number, end: number, sink: FrameSink):
   // Type 0 is AMQP, 1 is SASL.
   if (bytes[start + 5] === 0 && body < end) {
     const fields = transferFields(bytes, body, end);
-    const link = fields < 0 ? undefined : sink.linkOf(((bytes[start + 6] as number) << 8) | (bytes[start + 7] as number));
+    const link =
+      fields < 0 ? undefined : sink.linkOf(((bytes[start + 6] as number) << 8) | (bytes[start + 7] as number));
     if (link !== undefined) {
       readTransfer(bytes, fields, end, link);
       link.transfer(head, bytes, next, end);

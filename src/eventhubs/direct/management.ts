@@ -81,7 +81,8 @@ export class Management {
     };
     const timeoutInMs = LIMITS.eventHubsAttemptMsMax;
     const { body } = await this.link.sendRequest(request, { timeoutInMs, requestName: 'properties' });
-    if (typeof body !== 'object' || body === null) throw new SluiceError('eventhubs_protocol', 'an answer without body');
+    if (typeof body !== 'object' || body === null)
+      throw new SluiceError('eventhubs_protocol', 'an answer without body');
     return body as Readonly<Record<string, unknown>>;
   }
 }

@@ -11,9 +11,9 @@ import type { RheaConnection } from './rhea-parts.ts';
 const PROTOCOL_A = 0x41;
 
 /**
- * The socket of one connection, which the kernel reads into one buffer of ours. Transfers of our links are parsed where
- * they lie; every other frame goes to rhea as a copy. Nothing is thrown out of here: what is no AMQP destroys the socket
- * with a ProtocolViolation, which rhea reports as the reason of the disconnect.
+ * The socket of one connection, which the kernel reads into one buffer of ours. Transfers of our links are parsed
+ * where they lie; every other frame goes to rhea as a copy. Nothing is thrown out of here: what is no AMQP destroys the
+ * socket with a ProtocolViolation, which rhea reports as the reason of the disconnect.
  */
 export class OwnSocket implements FrameSink {
   private readonly connection: RheaConnection;
@@ -90,7 +90,10 @@ export class OwnSocket implements FrameSink {
     if (this.connection.options.transport === 'tcp') {
       this.socket = net.connect({ port, host, noDelay: true, onread }, connected);
     } else {
-      this.socket = tls.connect({ ...options, port, host, servername: host, onread } as tls.ConnectionOptions, connected);
+      this.socket = tls.connect(
+        { ...options, port, host, servername: host, onread } as tls.ConnectionOptions,
+        connected,
+      );
       this.socket.setNoDelay(true);
     }
     return this.socket;

@@ -86,8 +86,7 @@ export function flowTo(link: RheaLink, frames: number, messages: number, credit:
 
 /** Accepts and settles deliveries `first` to `last`. */
 export function writeDisposition(link: RheaLink, first: number, last: number): void {
-  const frame = Buffer.from('0000001d0200000000' + '5315c0110541700000000070000000004100532445', 'hex');
-  frame.writeUInt32BE(frame.length, 0);
+  const frame = Buffer.from('0000001e02000000005315c0110541700000000070000000004100532445', 'hex');
   frame.writeUInt16BE(link.session.local.channel, 6);
   frame.writeUInt32BE(first, 16);
   frame.writeUInt32BE(last, 21);

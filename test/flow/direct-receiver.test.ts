@@ -22,7 +22,8 @@ async function sourceAt(answer: (socket: Socket) => void) {
   server.listen(0, 'localhost');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const connection = `Endpoint=sb://localhost:${port};SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true`;
+  const key = 'SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true';
+  const connection = `Endpoint=sb://localhost:${port};${key}`;
   const noSleep = { ...systemClock, sleep: async () => undefined };
   const source = openEventSource({ connection, hub: 'h', consumerGroup: 'g', clock: noSleep, log: silentLog });
   ends.push(() => void server.close());

@@ -69,6 +69,10 @@ export class SmallLake {
     this.#clock = { nowMs: () => (this.#nowMs += 1000), sleep: () => Promise.resolve() };
   }
 
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
   table(name: string): TableLocation {
     return { store: this.store, root: name };
   }

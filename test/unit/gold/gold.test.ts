@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sqlFile } from '../../../src/duckdb/duckdb.ts';
+import { commit, writeFiles } from '../../../src/delta/delta.ts';
 import { buildGold } from '../../../src/gold/gold.ts';
 import { callCentre } from '../../../src/pipeline.ts';
 import { call, leg, survey } from '../../support/call-centre-events.ts';
@@ -273,6 +274,24 @@ function contractOf(name: string) {
   const dataset = callCentre.datasets.find((one) => one.name === name);
   return dataset?.silver ?? callCentre.dimensions.find((one) => one.name === name)?.table;
 }
+
+test('rows that another writer compacted, and that stand in a file rewritten since, are new all the same', async () => {
+  await arrive([leg({ call_id: 'old', leg_id: 'old', started_at: '2026-01-04T20:00:00Z' })]);
+  // Makes the leg of the day before one that the customer called again after.
+  await lake.bronze('call_legs', [leg({ call_id: 'c2', leg_id: 'l2', agent_id: 2 })]);
+  await lake.silver('call_legs');
+  const { openDatabase, scratch, fence, ...context } = lake.tools();
+  const location = lake.table('silver/call_legs');
+  const snapshot = present(await lake.snapshot('silver/call_legs'));
+  await lake.rows('silver/call_legs');
+  await workshop.database.run('CREATE OR REPLACE TABLE moved AS FROM looked_at');
+  const add = await writeFiles(await openDatabase(), location, snapshot.contract, 'moved', scratch, signal);
+  const change = { operation: 'OPTIMIZE', add, remove: [...snapshot.files.values()], dataChange: false, fence };
+  await commit(location, snapshot, change, context, signal);
+  await lake.bronze('call_legs', [leg({ call_id: 'c3', leg_id: 'l3', agent_id: 3, customer_id: 9 })]);
+  await lake.run();
+  expect((await rowsOf('agent_daily'))['2026-01-04 1']).toMatchObject({ repeat_calls: '1' });
+});
 
 test('a view whose lease is passed ends locked', async () => {
   lake.fence = 2;

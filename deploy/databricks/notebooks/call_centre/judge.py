@@ -131,7 +131,7 @@ def _members(cut: DataFrame) -> DataFrame:
     is_json = F.coalesce(is_whole & ~F.col("skeleton").rlike(r"[-+.0-9eE]{1001}"), F.lit(False))
     name_at = F.regexp_extract_all("members", F.lit(rf"\x02([0-9]++)\x02{W}:"), F.lit(1))
     lexemes = F.regexp_extract_all("members", F.lit(rf":{W}({VALUE})"), F.lit(1))
-    names = F.transform(name_at, lambda at: _text_of(F.get(F.col("tokens"), at.cast("int"))))
+    names = F.transform(name_at, lambda at: _name_of(F.get(F.col("tokens"), at.cast("int"))))
     good = is_json & F.col("is_object")
     found = (
         cut.withColumn("is_json", is_json)
@@ -147,11 +147,28 @@ def _members(cut: DataFrame) -> DataFrame:
 
 
 def _text_of(token: Column) -> Column:
-    """The text that a JSON string stands for. Half a surrogate pair becomes a noncharacter and its hexadecimals, so
-    that names stay apart; DIFFERENCES.md says where that is not enough."""
-    plain = F.regexp_replace(token, r"\\\\", r"\\u005c")
+    """The text that a JSON string stands for. Half a surrogate pair is none: see where that is asked for."""
+    return F.from_json(F.concat(F.lit("["), token, F.lit("]")), "array<string>")[0]
+
+
+def _name_of(token: Column) -> Column:
+    """As `_text_of`, but half a surrogate pair, which Spark's strings cannot hold, becomes a noncharacter and its
+    hexadecimals, so that names stay apart; a noncharacter that stands there is doubled."""
+    plain = F.regexp_replace(_plain(token), "\ufdd0|" + r"\\ufdd0", "\ufdd0\ufdd0")
     marked = F.regexp_replace(plain, LONE_SURROGATE, "\ufdd0$1$2")
-    return F.from_json(F.concat(F.lit("["), marked, F.lit("]")), "array<string>")[0]
+    return F.when(token.contains("\\u"), _text_of(marked)).otherwise(_text_of(token))
+
+
+def _plain(token: Column) -> Column:
+    """The same string with no pair of backslashes and its hexadecimals in lower case: each `\\u` begins an escape."""
+    pieces = F.split(F.regexp_replace(token, r"\\\\", r"\\u005c"), r"\\u")
+    lower = F.transform(
+        pieces,
+        lambda piece, at: F.when(at == 0, piece).otherwise(
+            F.concat(F.lower(F.substring(piece, 1, 4)), piece.substr(F.lit(5), F.length(piece)))
+        ),
+    )
+    return F.array_join(lower, "\\u")
 
 
 HIGH, LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"

@@ -156,7 +156,7 @@ def _name_of(token: Column) -> Column:
     hexadecimals, so that names stay apart; a noncharacter that stands there is doubled."""
     plain = F.regexp_replace(_plain(token), "\ufdd0|" + r"\\ufdd0", "\ufdd0\ufdd0")
     marked = F.regexp_replace(plain, LONE_SURROGATE, "\ufdd0$1$2")
-    return F.when(token.contains("\\u"), _text_of(marked)).otherwise(_text_of(token))
+    return F.when(token.rlike("\ufdd0|" + r"\\u"), _text_of(marked)).otherwise(_text_of(token))
 
 
 def _plain(token: Column) -> Column:

@@ -1,7 +1,8 @@
+import type { Pipeline } from '../../schemas/contract.ts';
 import { readSnapshot, type Snapshot } from '../delta/delta.ts';
 import { sourceAppId } from '../gold/gold.ts';
 import { bronzeAppId } from '../silver/silver.ts';
-import type { Maintenance } from './maintain.ts';
+import type { Lake } from './lake.ts';
 import { REJECTED_ROOT } from './tables.ts';
 
 /**
@@ -10,7 +11,7 @@ import { REJECTED_ROOT } from './tables.ts';
  * begun takes a table as it is then, so that it reads no log.
  */
 export async function readThrough(
-  { lake, pipeline }: Pick<Maintenance, 'lake' | 'pipeline'>,
+  { lake, pipeline }: { readonly lake: Pick<Lake, 'table'>; readonly pipeline: Pipeline },
   root: string,
   signal: AbortSignal,
 ): Promise<number | undefined> {

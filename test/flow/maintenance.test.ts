@@ -60,13 +60,18 @@ test('maintenance between and within runs changes nothing: all tables are the sl
   expect([...done.keys()].toSorted()).toEqual(KINDS.toSorted());
 }, 1_800_000);
 
-test.each(KINDS)('%s killed around each of its changes leaves every table as it was [I17]', async (kind) => {
+/** A replay that accepts something is killed in test/unit/silver/replay-rejected.test.ts: here it changes nothing. */
+const CHANGING = KINDS.filter((kind) => kind !== 'replay --rejected');
+
+test.each(CHANGING)('%s killed around each of its changes leaves every table as it was [I17]', async (kind) => {
   const stream = hostileStream(2);
   const store = openMemory();
   const lake = new SmallLake(workshop, stream.timeZone, store);
   await lake.agents(present(stream.agents.at(-1)));
   for (const part of parts(stream.arrivals, randomFrom(2))) await lake.bronze(present(part[0]).dataset, part);
   await lake.run();
+  // Something to clear away.
+  if (kind === 'vacuum') await present(MAINTENANCE['rebuild silver'])(lake);
   const before = await contents(lake);
   const killedAt = new Set<string>();
   for (let ended = false; !ended; lake.fence++) {

@@ -24,7 +24,7 @@ interface Refined {
 export const growth: Lane = {
   name: 'growth',
   optional: true,
-  about: `silver and gold of ${NEW_EVENTS.toLocaleString('en')} new events on histories of 100,000 to 10 M legs (--legs N)`,
+  about: `silver and gold of ${NEW_EVENTS.toLocaleString('en')} new events on 100,000 to 10 M old legs (--legs N)`,
   async run(options) {
     const samples = new Map<number, Sample[]>(options.legs.map((legs) => [legs, []]));
     const prepared = new Map<number, { readonly lake: string; readonly events: number }>();

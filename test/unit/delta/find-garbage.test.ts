@@ -75,8 +75,9 @@ describe('data files', () => {
     await rewrite(1);
     nowMs += 30 * DAY_MS;
     await lake.store.put(`${ROOT}/start_date=2026-01-05/part-staged.parquet`, new Uint8Array(1), signal);
+    nowMs += DAY_MS / 2;
     expect(await find(ROOT, { retainMs: 1 })).toEqual([]);
-    nowMs += 2 * DAY_MS;
+    nowMs += DAY_MS;
     const found = await find(ROOT, { retainMs: 1 });
     expect(found).toEqual([
       { path: `${ROOT}/start_date=2026-01-05/part-staged.parquet`, sizeBytes: 1, kind: 'data file' },

@@ -2,7 +2,7 @@ import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { readSnapshot } from '../delta/delta.ts';
 import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts';
-import { nextSlice, type BronzeSlice } from './bronze-slice.ts';
+import { nextSlice, withinMemory, type BronzeSlice } from './bronze-slice.ts';
 import { ensureTables } from './ensure-tables.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
 import { LearnedShapes } from './learned-shapes.ts';
@@ -69,8 +69,21 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
     appId,
     lacks: { silver: silverVersion === from, rejected: rejectedVersion === from },
     silverVersion,
-    slice: from >= upTo ? undefined : () => nextSlice(options.bronze, from, upTo, bytesMax, signal),
+    slice:
+      from >= upTo
+        ? undefined
+        : async () => bounded(options, await nextSlice(options.bronze, from, upTo, bytesMax, signal), signal),
   };
+}
+
+async function bounded(options: SilverOptions, slice: BronzeSlice, signal: AbortSignal): Promise<BronzeSlice> {
+  if (slice.ends.length === 1 || slice.files.length === 0) return slice;
+  const scratch = options.scratch.scope();
+  try {
+    return await withinMemory(slice, options.bronze, await options.openDatabase(), scratch, signal);
+  } finally {
+    scratch.release();
+  }
 }
 
 function outrun({ dataset, silver }: SilverOptions, attempts: number): SluiceError {

@@ -324,3 +324,11 @@ function failingOnce(store: ObjectStore, prefix: string): ObjectStore {
     },
   };
 }
+
+test('bodies that are small in their files and large in memory are taken a few commits at a time', async () => {
+  const large = Array.from({ length: 12 }, (_, at) => arrival('call_legs', `${at}${' '.repeat(2 ** 20)}`));
+  for (let commits = 0; commits < 4; commits++) await lake.bronze('call_legs', large);
+  expect(await lake.silver('call_legs')).toMatchObject({ rowsIn: 48, rejected: { not_object: 48 } });
+  // Created, then three commits of bronze, then the fourth.
+  expect((await lake.snapshot('silver/rejected_events'))?.version).toBe(2);
+});

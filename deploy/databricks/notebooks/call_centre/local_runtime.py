@@ -36,7 +36,9 @@ def open_spark() -> SparkSession:
     """Two cores of this machine; the jars are given, so that nothing is fetched."""
     jars = ",".join(str(jar) for jar in sorted(Path(os.environ["SPARK_JARS"]).glob("*.jar")))
     trusted = os.environ.get("SPARK_TRUST_STORE")
-    java = f"-Djavax.net.ssl.trustStore={trusted} -Djavax.net.ssl.trustStoreType=PKCS12" if trusted else ""
+    store = f"-Djavax.net.ssl.trustStore={trusted} -Djavax.net.ssl.trustStoreType=PKCS12"
+    # Without its word Java finds a store of this type empty.
+    java = f"{store} -Djavax.net.ssl.trustStorePassword=changeit" if trusted else ""
     return (
         SparkSession.builder.master("local[2]")
         .config("spark.jars", jars)

@@ -1,5 +1,6 @@
 """The notebooks' parameters: job parameters on Databricks, environment variables elsewhere."""
 
+import json
 from datetime import datetime, timezone
 
 from pyspark.sql import SparkSession
@@ -23,14 +24,17 @@ def source(dbutils) -> Source:
     group = _text(dbutils, "consumer_group", "$Default")
     if kind == "files":
         return Source(kind, _text(dbutils, "recording"))
+    starting_at = json.loads(_text(dbutils, "starting_at") or "null")
     scope = _text(dbutils, "secret_scope", "sluice")
     if kind == "eventhubs":
-        return Source(kind, dbutils.secrets.get(scope=scope, key="eventhubs-connection"), group)
+        connection = dbutils.secrets.get(scope=scope, key="eventhubs-connection")
+        return Source(kind, connection, group, starting_at=starting_at)
     tenant, client, secret = (
         dbutils.secrets.get(scope=scope, key=key) for key in ("tenant-id", "client-id", "client-secret")
     )
     namespace = _text(dbutils, "namespace")
-    return Source(kind, namespace, group, options=_entra(namespace, tenant, client, secret))
+    options = _entra(namespace, tenant, client, secret)
+    return Source(kind, namespace, group, options=options, starting_at=starting_at)
 
 
 def hubs(dbutils, datasets: list[str]) -> dict[str, str]:

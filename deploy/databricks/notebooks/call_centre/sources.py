@@ -4,6 +4,7 @@ body BINARY, properties MAP<STRING, STRING> (values are JSON texts), partition_i
 offset STRING, enqueued_at TIMESTAMP, partition_key STRING.
 """
 
+import json
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, SparkSession
@@ -21,6 +22,8 @@ class Source:
     consumer_group: str = "$Default"
     events_max: int = 100_000_000  # a run: the connector's trigger has one batch, which must hold all that waits
     options: dict[str, str] = field(default_factory=dict)
+    # Of a stream without a checkpoint: hub, partition, first sequence number. None: the earliest event.
+    starting_at: dict[str, dict[str, int]] | None = None
 
     def read(self, spark: SparkSession, hub: str) -> DataFrame:
         return {"eventhubs": _eventhubs, "kafka": _kafka, "files": _files}[self.kind](self, spark, hub)
@@ -37,6 +40,17 @@ def _eventhubs(source: Source, spark: SparkSession, hub: str) -> DataFrame:
         "maxEventsPerTrigger": str(source.events_max),
         **source.options,
     }
+    if source.starting_at is not None:
+        positions = {
+            json.dumps({"ehName": hub, "partitionId": int(partition)}): {
+                "offset": None,
+                "seqNo": first,
+                "enqueuedTime": None,
+                "isInclusive": True,
+            }
+            for partition, first in source.starting_at[hub].items()
+        }
+        options["eventhubs.startingPositions"] = json.dumps(positions)
     events = spark.readStream.format("eventhubs").options(**options).load()
     return events.selectExpr(
         "body",
@@ -56,7 +70,7 @@ def _kafka(source: Source, spark: SparkSession, hub: str) -> DataFrame:
         "kafka.security.protocol": "SASL_SSL",
         "kafka.group.id": source.consumer_group,
         "subscribe": hub,
-        "startingOffsets": "earliest",
+        "startingOffsets": "earliest" if source.starting_at is None else json.dumps({hub: source.starting_at[hub]}),
         "includeHeaders": "true",
         **source.options,
     }

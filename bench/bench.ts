@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
 import { cpus, totalmem } from 'node:os';
 import Table from 'cli-table3';
-import { drain } from './lanes/drain.ts';
 import { gold } from './lanes/gold.ts';
 import { growth } from './lanes/growth.ts';
+import { drain, drainEasy, drainTls } from './lanes/drain.ts';
+import { empty } from './lanes/empty.ts';
+import { imports } from './lanes/imports.ts';
 import type { Figure, Lane } from './lanes/lane.ts';
 import { parquet } from './lanes/parquet.ts';
 import { receive } from './lanes/receive.ts';
@@ -12,9 +14,23 @@ import { sparkDrain } from './lanes/spark-drain.ts';
 import { sparkTransform } from './lanes/spark-transform.ts';
 import { formatSpread } from './statistics.ts';
 
-const LANES: readonly Lane[] = [drain, receive, parquet, silver, gold, growth, sparkDrain, sparkTransform];
+const LANES: readonly Lane[] = [
+  drain,
+  drainTls,
+  drainEasy,
+  empty,
+  imports,
+  receive,
+  parquet,
+  silver,
+  gold,
+  growth,
+  sparkDrain,
+  sparkTransform,
+];
 /** Lanes measured within another, because only what runs in turn can be compared. */
-const WITHIN: Readonly<Record<string, string>> = { client: 'drain', empty: 'drain' };
+const WITHIN: Readonly<Record<string, string>> = { client: 'drain' };
+const RECEIVERS = ['sdk', 'direct'];
 
 const { values } = parseArgs({
   options: {
@@ -22,13 +38,24 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '3' },
     events: { type: 'string', default: '1000000' },
     legs: { type: 'string', multiple: true, default: ['100000', '1000000', '10000000'] },
+    receiver: { type: 'string', multiple: true },
+    cores: { type: 'string' },
+    profile: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
+const USAGE = `npm run bench -- [--lane NAME]… [--runs 3] [--events 1000000] [--legs N]…
+  [--receiver sdk|direct]… [--cores N] [--profile DIR] [--json]
+
+--cores     pins what is measured to so many processors (taskset)
+--profile   leaves a CPU profile of every measured process in the folder, for Chrome's or VS Code's viewer
+
+Lanes:`;
+
 if (values.help) {
-  console.log('npm run bench -- [--lane NAME]… [--runs 3] [--events 1000000] [--legs N]… [--json]\n\nLanes:');
+  console.log(USAGE);
   for (const lane of LANES) console.log(`  ${lane.name.padEnd(10)}${lane.about}`);
 } else {
   process.exitCode = await main();
@@ -41,8 +68,20 @@ async function main(): Promise<number> {
   const unknown = wanted.filter((name) => !LANES.some((lane) => lane.name === name));
   const [events, runs] = [Number(values.events), Number(values.runs)];
   const legs = values.legs.map(Number);
-  if (unknown.length > 0 || !(events >= 1) || !(runs >= 1) || !legs.every((count) => count >= 1)) {
-    console.error(`No such lane or count: ${unknown.join(', ')}. Lanes: ${LANES.map((lane) => lane.name).join(', ')}.`);
+  const receivers = values.receiver ?? RECEIVERS;
+  const cores = values.cores === undefined ? undefined : Number(values.cores);
+  const measuring = { cores, profileFolder: values.profile };
+  unknown.push(...receivers.filter((name) => !RECEIVERS.includes(name)));
+  if (
+    unknown.length > 0 ||
+    !(events >= 1) ||
+    !(runs >= 1) ||
+    !((cores ?? 1) >= 1) ||
+    !legs.every((count) => count >= 1)
+  ) {
+    console.error(
+      `No such lane, receiver or count: ${unknown.join(', ')}. Lanes: ${LANES.map((lane) => lane.name).join(', ')}.`,
+    );
     return 2;
   }
   const results: Record<string, readonly Figure[]> = {};
@@ -51,6 +90,8 @@ async function main(): Promise<number> {
       events,
       runs,
       legs,
+      receivers,
+      measuring,
       say: (doing) => console.error(`${lane.name}: ${doing}`),
     });
   }

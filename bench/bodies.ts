@@ -32,6 +32,23 @@ export function legBody(random: () => number): string {
   return `{${fields.join(',')}}`;
 }
 
+/** As long, with the same fields, of which only two numbers change. */
+export function easyBody(random: () => number): string {
+  const id = `${100_000 + (random() % 1000)}`;
+  const fields = [
+    `"event_id":"00000000-0000-4000-a000-000000${id}"`,
+    `"produced_at":"2026-01-05T12:00:00.000000Z"`,
+    `"call_id":"00000000-0000-4000-a000-000000${id}"`,
+    `"leg_id":"00000000-0000"`,
+    `"customer_id":${1 + (random() % 100)}`,
+    `"agent_id":17`,
+    `"started_at":"2026-01-05T11:58:00.000000Z"`,
+    `"ended_at":"2026-01-05T12:00:00.000000Z"`,
+    `"area":"Cards"`,
+  ];
+  return `{${fields.join(',')}}`;
+}
+
 function uuid(random: () => number): string {
   const byte = (): string => HEX[random() & 255] ?? '00';
   const bytes = (count: number): string => Array.from({ length: count }, byte).join('');

@@ -10,18 +10,31 @@ export interface MeasuredRun {
   readonly stdout: string;
 }
 
+/** How a measured process is run. */
+export interface Measuring {
+  /** Processors it may use (Linux): 1, 2, …; undefined: all. */
+  readonly cores?: number | undefined;
+  /** Folder that gets a CPU profile of every measured process. */
+  readonly profileFolder?: string | undefined;
+}
+
 const preload = new URL('report-usage.js', import.meta.url).href;
 
 /**
  * Runs a Node command as a whole process, from start to exit. CPU and memory are the process's own account at its
  * exit (getrusage), so neither the hub nor this harness counts. Throws with its stderr where it fails.
  */
-export async function runMeasured(args: readonly string[], env: Record<string, string>): Promise<MeasuredRun> {
+export async function runMeasured(
+  args: readonly string[],
+  env: Record<string, string>,
+  measuring: Measuring = {},
+): Promise<MeasuredRun> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const usageFile = join(folder, 'usage.json');
   try {
     const started = performance.now();
-    const child = spawn(process.execPath, ['--import', preload, ...args], {
+    const [program = '', ...rest] = commandLine(args, measuring);
+    const child = spawn(program, rest, {
       env: { ...process.env, ...env, SLUICE_BENCH_USAGE: usageFile },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -37,4 +50,10 @@ export async function runMeasured(args: readonly string[], env: Record<string, s
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function commandLine(args: readonly string[], { cores, profileFolder }: Measuring): string[] {
+  const pinned = cores === undefined ? [] : ['taskset', '-c', cores === 1 ? '0' : `0-${cores - 1}`];
+  const profiled = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  return [...pinned, process.execPath, ...profiled, '--import', preload, ...args];
 }

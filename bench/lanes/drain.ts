@@ -3,67 +3,96 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/duckdb/duckdb.ts';
 import { startBenchHub } from '../bench-hub.ts';
-import type { BenchHub } from '../bench-hub.ts';
+import type { BenchHub, Bodies } from '../bench-hub.ts';
 import { runMeasured } from '../measured-process.ts';
 import { ratios, spread, spreadOf } from '../statistics.ts';
 import type { Sample } from '../statistics.ts';
 import type { Figure, Lane, LaneOptions } from './lane.ts';
 
 const PARTITIONS = 4;
+const CLIENT = 'client, counts only';
 const launcher = new URL('../../bin/sluice.js', import.meta.url).pathname;
 const counter = new URL('../count-with-client.ts', import.meta.url).pathname;
 
-/**
- * The genuine client that only counts, and a whole run of ours from AMQP to committed Delta, in turn against one hub
- * that holds the same events; then a run with nothing new.
- */
-export const drain: Lane = {
-  name: 'drain',
-  about:
-    'AMQP to committed Delta, beside the genuine client that only counts (lane client), and a run with nothing new',
-  async run(options) {
-    const hub = await startBenchHub(PARTITIONS);
-    try {
-      options.say(`filling the hub with ${options.events} events`);
-      const bodyBytes = await hub.fill(options.events);
-      return await measure(hub, options, bodyBytes);
-    } finally {
-      await hub.stop();
-    }
-  },
-};
-
-async function measure(hub: BenchHub, options: LaneOptions, bodyBytes: number): Promise<readonly Figure[]> {
-  const client: Sample[] = [];
-  const ours: Sample[] = [];
-  const empty: Sample[] = [];
-  for (let run = 0; run < options.runs; run++) {
-    options.say(`run ${run + 1} of ${options.runs}: client, drain, empty`);
-    client.push(await withHubCpu(hub, options.events, () => count(hub, options.events)));
-    const lake = mkdtempSync(join(tmpdir(), 'sluice-bench-lake-'));
-    try {
-      const drained = await withHubCpu(hub, options.events, () => ingest(hub, lake));
-      await verify(lake, options.events, bodyBytes);
-      ours.push({ ...drained, bronze_bytes: parquetBytes(join(lake, 'bronze')) / options.events });
-      empty.push(await ingest(hub, lake));
-    } finally {
-      rmSync(lake, { recursive: true, force: true });
-    }
-  }
-  return figures({ client, ours, empty }, options.events, bodyBytes);
+interface Shape {
+  readonly tls: boolean;
+  readonly bodies: Bodies;
 }
 
-async function count(hub: BenchHub, events: number): Promise<Sample> {
-  const { sample, stdout } = await runMeasured([counter, hub.connectionString, hub.hub, String(events)], {});
+export const drain: Lane = {
+  name: 'drain',
+  about: 'AMQP to committed Delta by each receiver, beside the genuine client that only counts (lane client)',
+  run: (options) => drainAll(options, { tls: false, bodies: 'hard' }),
+};
+
+export const drainTls: Lane = {
+  name: 'drain-tls',
+  about: 'the same over TLS: the shape of production (not by default)',
+  optional: true,
+  run: (options) => drainAll(options, { tls: true, bodies: 'hard' }),
+};
+
+export const drainEasy: Lane = {
+  name: 'drain-easy',
+  about: 'the same with bodies that compress 18 to 1 (not by default)',
+  optional: true,
+  run: (options) => drainAll(options, { tls: false, bodies: 'easy' }),
+};
+
+/** Every subject in turn against one hub that holds the same events. */
+async function drainAll(options: LaneOptions, shape: Shape): Promise<readonly Figure[]> {
+  const hub = await startBenchHub(PARTITIONS);
+  try {
+    options.say(`filling the hub with ${options.events} events`);
+    const bodyBytes = await hub.fill(options.events, shape.bodies);
+    return await measure(shape.tls ? overTls(hub) : hub, options, bodyBytes);
+  } finally {
+    await hub.stop();
+  }
+}
+
+async function measure(hub: BenchHub, options: LaneOptions, bodyBytes: number): Promise<readonly Figure[]> {
+  const samples = new Map<string, Sample[]>([CLIENT, ...options.receivers].map((name) => [name, []]));
+  for (let run = 0; run < options.runs; run++) {
+    for (const [subject, taken] of samples) {
+      options.say(`run ${run + 1} of ${options.runs}: ${subject}`);
+      const once = subject === CLIENT ? count : drainOnce;
+      taken.push(await withHubCpu(hub, options.events, () => once(hub, options, subject, bodyBytes)));
+    }
+  }
+  return figures(samples, bodyBytes / options.events);
+}
+
+async function count(hub: BenchHub, { events, measuring }: LaneOptions): Promise<Sample> {
+  const command = [counter, hub.connectionString, hub.hub, String(events)];
+  const { sample, stdout } = await runMeasured(command, trusting(hub), measuring);
   const counted = JSON.parse(stdout) as { events: number };
   if (counted.events !== events) throw new Error(`the client counted ${counted.events} of ${events} events`);
   return sample;
 }
 
-async function ingest(hub: BenchHub, lake: string): Promise<Sample> {
-  const command = [launcher, 'ingest-once', '--to', 'bronze', '--hub', hub.hub, '--json'];
-  const { sample } = await runMeasured(command, { SLUICE_EVENTHUBS: hub.connectionString, SLUICE_LAKE: lake });
-  return sample;
+async function drainOnce(
+  hub: BenchHub,
+  { events, measuring }: LaneOptions,
+  receiver: string,
+  bodyBytes: number,
+): Promise<Sample> {
+  const lake = mkdtempSync(join(tmpdir(), 'sluice-bench-lake-'));
+  try {
+    const command = [launcher, 'ingest-once', '--to', 'bronze', '--hub', hub.hub, '--json'];
+    const settings = { SLUICE_EVENTHUBS: hub.connectionString, SLUICE_LAKE: lake, SLUICE_RECEIVER: receiver };
+    const { sample } = await runMeasured(command, { ...trusting(hub), ...settings }, measuring);
+    await verify(lake, events, bodyBytes);
+    return { ...sample, ...parquetFiles(join(lake, 'bronze'), events) };
+  } finally {
+    rmSync(lake, { recursive: true, force: true });
+  }
+}
+
+const trusting = ({ certificateFile }: BenchHub) => ({ NODE_EXTRA_CA_CERTS: certificateFile });
+
+function overTls(hub: BenchHub): BenchHub {
+  return { ...hub, connectionString: hub.tlsConnectionString };
 }
 
 async function withHubCpu(hub: BenchHub, events: number, action: () => Promise<Sample>): Promise<Sample> {
@@ -97,46 +126,38 @@ async function verify(lake: string, events: number, bodyBytes: number): Promise<
   }
 }
 
-function parquetBytes(folder: string): number {
+function parquetFiles(folder: string, events: number): Sample {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   const files = names.filter((name) => name.endsWith('.parquet') && !name.includes('_delta_log'));
-  return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  const bytes = files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  return { bronze_files: files.length, bronze_bytes: bytes / events };
 }
 
-function figures(
-  samples: Record<'client' | 'ours' | 'empty', readonly Sample[]>,
-  events: number,
-  bodyBytes: number,
-): Figure[] {
-  const { client, ours, empty } = samples;
-  const of = (subject: string, from: readonly Sample[], figure: string, digits: number): Figure => ({
-    subject,
-    figure,
-    value: spreadOf(from, figure),
-    digits,
-  });
-  const both = (figure: string, digits: number): Figure[] => [
-    of('client, counts only', client, figure, digits),
-    of('drain', ours, figure, digits),
-  ];
-  const size = spread(ours.map((sample) => (sample['bronze_bytes'] ?? Number.NaN) / (bodyBytes / events)));
+function figures(samples: ReadonlyMap<string, readonly Sample[]>, bodyBytes: number): Figure[] {
+  const of = (subject: string, figure: string, digits: number): Figure => {
+    return { subject, figure, value: spreadOf(samples.get(subject) ?? [], figure), digits };
+  };
+  const subjects = [...samples.keys()];
+  const drains = subjects.filter((name) => name !== CLIENT);
+  const against = drains.flatMap((name) => subjects.slice(0, subjects.indexOf(name)).map((other) => [name, other]));
   return [
-    ...both('events_per_cpu_s', 0),
-    {
-      subject: 'drain ÷ client',
-      figure: 'events_per_cpu_s',
-      value: ratios(ours, client, 'events_per_cpu_s'),
+    ...subjects.map((name) => of(name, 'cpu_us_per_event', 2)),
+    ...against.map(([name = '', other = '']) => ({
+      subject: `${name} ÷ ${other}`,
+      figure: 'cpu_us_per_event',
+      value: ratios(samples.get(name) ?? [], samples.get(other) ?? [], 'cpu_us_per_event'),
       digits: 2,
-    },
-    ...both('cpu_us_per_event', 2),
-    ...both('events_per_s', 0),
-    ...both('wall_s', 2),
-    ...both('peak_rss_mib', 0),
-    of('drain', ours, 'bronze_bytes', 1),
-    { subject: 'drain', figure: 'bronze_bytes ÷ body bytes', value: size, digits: 3 },
-    of('hub, while ours drains', ours, 'hub_events_per_cpu_s', 0),
-    of('run with nothing new', empty, 'wall_s', 2),
-    of('run with nothing new', empty, 'cpu_s', 2),
-    of('run with nothing new', empty, 'peak_rss_mib', 0),
+    })),
+    ...['events_per_cpu_s', 'events_per_s', 'wall_s', 'peak_rss_mib'].flatMap((figure) =>
+      subjects.map((name) => of(name, figure, figure === 'wall_s' ? 2 : 0)),
+    ),
+    ...drains.flatMap((name) => [of(name, 'bronze_files', 0), of(name, 'bronze_bytes', 1)]),
+    ...drains.map((name) => ({
+      subject: name,
+      figure: 'bronze_bytes ÷ body bytes',
+      value: spread((samples.get(name) ?? []).map((sample) => (sample['bronze_bytes'] ?? Number.NaN) / bodyBytes)),
+      digits: 3,
+    })),
+    ...drains.map((name) => ({ ...of(name, 'hub_events_per_cpu_s', 0), subject: `hub, while ${name} drains` })),
   ];
 }

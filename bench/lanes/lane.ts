@@ -1,3 +1,4 @@
+import type { Measuring } from '../measured-process.ts';
 import type { Sample, Spread } from '../statistics.ts';
 
 export interface LaneOptions {
@@ -5,6 +6,9 @@ export interface LaneOptions {
   readonly runs: number;
   /** Lengths of history, for the lanes that have one. */
   readonly legs: readonly number[];
+  readonly measuring: Measuring;
+  /** Receivers whose drains are measured: `sdk`, `direct`. */
+  readonly receivers: readonly string[];
   /** Progress for the person who waits; results never pass here. */
   readonly say: (text: string) => void;
 }

@@ -35,7 +35,7 @@ kill "$hub"
 cp -r node_modules/sluice/examples/iot-readings own
 export SLUICE_LAKE="$home/own-lake" SLUICE_PIPELINE="$home/own/pipeline.ts"
 serve SLUICE_PIPELINE="$SLUICE_PIPELINE"
-node own/send-readings.ts >/dev/null 2>&1 || npx node own/send-readings.ts >/dev/null
+npx node own/send-readings.ts >send.out 2>&1 || { cat send.out; exit 1; }
 npx sluice ingest-once >receipt.out 2>run.err || { cat receipt.out run.err; exit 1; }
 readings=$(npx sluice sql 'SELECT count(*) FROM silver.readings' --format csv | tail -1)
 [ "$readings" -gt 0 ]

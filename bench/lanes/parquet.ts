@@ -33,6 +33,7 @@ export const parquet: Lane = {
 
 /** The writer tells its own seconds, from rows in memory to a closed file: making the rows is not counted. */
 async function write(name: string, file: string): Promise<Sample> {
+  rmSync(file, { force: true });
   const { sample, stdout } = await runMeasured([writer, name, String(ROWS), file], {});
   const own = JSON.parse(stdout) as { wallSeconds: number; cpuSeconds: number; bytes: number; rows: number };
   if (own.rows !== ROWS) throw new Error(`${name} wrote ${own.rows} of ${ROWS} rows`);

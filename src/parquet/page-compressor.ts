@@ -1,7 +1,7 @@
 import { constants, zstdCompress } from 'node:zlib';
 
 /** Level 1 is cheaper and smaller than level 3 on JSON; a page of it fits into one chunk. */
-const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 128 * 1024 };
+const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 192 * 1024 };
 /** Pages under compression at a time: one more than a thread takes, so that it never waits. */
 const PAGES_AT_ONCE = 2;
 

@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import { valueAt } from '../../../../src/base/byte-column.ts';
+import { FrameParser, ProtocolViolation } from '../../../../src/eventhubs/direct/frame-parser.ts';
+import type { EventBatch } from '../../../../src/eventhubs/eventhubs.ts';
+import { annotations, AMQP_HEADER, bytesOf, concat, data, described, transfer } from '../../../support/amqp-bytes.ts';
+import type { TransferFields } from '../../../support/amqp-bytes.ts';
+import { linkOf, type LinkBench } from '../../../support/link-bench.ts';
+
+const event = (sequenceNumber: number | bigint, body = `body ${sequenceNumber}`): Buffer =>
+  concat(annotations({ sequenceNumber }), data(Buffer.from(body)));
+
+/** Feeds frames as one piece of input. */
+function feed(bench: LinkBench, ...frames: readonly Buffer[]): void {
+  bench.input(concat(...frames));
+}
+
+const one = (payload: Buffer, fields: TransferFields = {}): Buffer => transfer({ deliveryId: 1, ...fields }, payload);
+
+const bodies = (batch: EventBatch | undefined): string[] =>
+  Array.from({ length: batch?.count ?? 0 }, (_, row) =>
+    Buffer.from(valueAt((batch as EventBatch).bodies, row) ?? []).toString(),
+  );
+
+describe('messages', () => {
+  test('of several frames are put together, also between those of others', async () => {
+    const bench = linkOf({ lastSequenceNumber: 2 });
+    const long = event(1, 'x'.repeat(500));
+    feed(bench, one(event(0)), one(long.subarray(0, 100), { more: true, deliveryId: 2 }));
+    feed(bench, one(long.subarray(100, 300), { more: true, deliveryId: undefined }));
+    feed(bench, one(long.subarray(300), { deliveryId: undefined }), one(event(2), { deliveryId: 3 }));
+    expect(bodies(await bench.link.next())).toEqual(['body 0', 'x'.repeat(500), 'body 2']);
+    expect(await bench.link.next()).toBeUndefined();
+  });
+
+  test('that their sender gave up are left out', async () => {
+    const bench = linkOf({ lastSequenceNumber: 1 });
+    feed(bench, one(event(0).subarray(0, 30), { more: true }), one(Buffer.alloc(0), { aborted: true }));
+    feed(bench, one(event(0)), one(event(1)));
+    expect(bodies(await bench.link.next())).toEqual(['body 0', 'body 1']);
+    expect(bench.rhea.delivery_count).toBe(3);
+  });
+
+  test('that begin before the one before has ended are refused', () => {
+    const bench = linkOf({ lastSequenceNumber: 1 });
+    feed(bench, one(event(0).subarray(0, 30), { more: true, deliveryId: 4 }));
+    expect(() => feed(bench, one(event(1), { deliveryId: 5 }))).toThrow(ProtocolViolation);
+  });
+
+  test('that are not settled are answered, in runs', () => {
+    const bench = linkOf({ lastSequenceNumber: 9 });
+    feed(
+      bench,
+      ...[3, 4, 5, 9].map((deliveryId, i) => one(event(i), { settled: false, deliveryId })),
+      one(event(4), { deliveryId: 10 }),
+    );
+    expect(bench.written.map((bytes) => [bytes.readUInt32BE(16), bytes.readUInt32BE(21)])).toEqual([
+      [3, 5],
+      [9, 9],
+    ]);
+  });
+
+  test('of numbers before the range and after it are passed over, and the range is done', async () => {
+    const bench = linkOf({ firstSequenceNumber: 5, lastSequenceNumber: 7 });
+    feed(bench, ...[3, 4, 5, 5, 6, 9].map((number) => one(event(number))));
+    expect(bodies(await bench.link.next())).toEqual(['body 5', 'body 6']);
+    expect(await bench.link.next()).toBeUndefined();
+    expect(bench.link.nextWanted).toBe(10);
+  });
+
+  test('without a number, or with one beyond 2^53, are refused by name', () => {
+    const bench = linkOf({ lastSequenceNumber: 9 });
+    expect(() => feed(bench, one(event(2n ** 53n)))).toThrow(/beyond 2\^53/);
+    expect(() => feed(bench, one(event(-1n)))).toThrow(/without a sequence number/);
+    expect(() => feed(bench, one(data(Buffer.from('x'))))).toThrow(/without a sequence number/);
+    expect(() => feed(bench, one(described(0x72, bytesOf(0xc1, 200, 2))))).toThrow(/annotations of an event/);
+    feed(bench, one(event(2n ** 53n - 1n)));
+    expect(bench.link.nextWanted).toBe(2 ** 53);
+  });
+
+  test('come to whoever waits though the batch is not full, and before what broke the link', async () => {
+    const bench = linkOf({ lastSequenceNumber: 9 });
+    const waiting = bench.link.next();
+    feed(bench, one(event(0)));
+    expect(bodies(await waiting)).toEqual(['body 0']);
+    feed(bench, one(event(1)));
+    bench.link.fail(new Error('gone'));
+    expect(bodies(await bench.link.next())).toEqual(['body 1']);
+    await expect(bench.link.next()).rejects.toThrow('gone');
+  });
+});
+
+describe('a share of bytes', () => {
+  const share = 64 * 1024;
+
+  test('is never passed by more than one event: what follows stays unread until somebody pulls', async () => {
+    const bench = linkOf({ lastSequenceNumber: 999, bytesMax: share });
+    const large = 'x'.repeat(10_000);
+    feed(bench, ...Array.from({ length: 100 }, (_, i) => one(event(i, large))));
+    expect(bench.link.isOverfull).toBe(true);
+    expect(bench.link.heldBytes).toBeGreaterThan(share);
+    expect(bench.link.heldBytes).toBeLessThan(share + 11_000);
+    let events = 0;
+    while (events < 100) {
+      events += (await bench.link.next())?.count ?? 0;
+      expect(bench.link.heldBytes).toBeLessThan(share + 11_000);
+      bench.input(Buffer.alloc(0));
+    }
+    expect(events).toBe(100);
+  });
+
+  test('has credit for one event at first, then for what it has room for', () => {
+    const bench = linkOf({ lastSequenceNumber: 9_999, bytesMax: share });
+    bench.link.start();
+    expect(bench.rhea.credit).toBe(1);
+    feed(bench, one(event(0, 'x'.repeat(900))));
+    expect(bench.rhea.credit).toBeGreaterThan(50);
+    expect(bench.rhea.credit * 900).toBeLessThan(share);
+  });
+
+  test('takes credit back where an event is larger than those before', () => {
+    const bench = linkOf({ lastSequenceNumber: 9_999, bytesMax: share });
+    bench.link.start();
+    feed(bench, one(event(0, 'x'.repeat(100))));
+    const before = bench.rhea.credit;
+    feed(bench, one(event(1, 'x'.repeat(20_000))));
+    expect(bench.rhea.credit).toBeLessThan(before / 10);
+    expect(bench.rhea.issue_flow).toBe(true);
+  });
+
+  test('gives no credit beyond the end of the range, and none once it is closed', () => {
+    const bench = linkOf({ lastSequenceNumber: 1, bytesMax: share });
+    bench.link.start();
+    feed(bench, one(event(0)), one(event(1)));
+    expect(bench.rhea.credit).toBe(0);
+    bench.link.close();
+    feed(bench, one(event(2)));
+    expect(bench.link.heldBytes).toBe(0);
+    expect(bench.rhea.delivery_count).toBe(3);
+  });
+});
+
+test('the parser looks whether it is held after each frame', () => {
+  const bytes = concat(AMQP_HEADER, one(event(0)), one(event(1)));
+  let taken = 0;
+  const sink = {
+    get isHeld() {
+      return taken === 1;
+    },
+    linkOf: () => ({ handle: 0, transfer: () => void taken++ }),
+    control: () => undefined,
+  };
+  expect(new FrameParser().parse(bytes, 0, bytes.length, sink)).toBe(AMQP_HEADER.length + one(event(0)).length);
+});

@@ -22,11 +22,16 @@ const properties = (random: Random): Buffer =>
   described(
     0x74,
     compound(0xd1, [
-      ...[text('n'), long(BigInt(random()) << 24n)],
-      ...[text('ü'), text(bytes(random, 9).toString('base64'))],
-      ...[text('b'), binary(bytes(random, 9))],
-      ...[text('u'), concat(bytesOf(0x98), Buffer.alloc(16, random() & 0xff))],
-      ...[text('s'), symbol('sym')],
+      text('n'),
+      long(BigInt(random()) << 24n),
+      text('ü'),
+      text(bytes(random, 9).toString('base64')),
+      text('b'),
+      binary(bytes(random, 9)),
+      text('u'),
+      concat(bytesOf(0x98), Buffer.alloc(16, random() & 0xff)),
+      text('s'),
+      symbol('sym'),
     ]),
   );
 

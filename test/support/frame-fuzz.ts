@@ -50,7 +50,7 @@ function fuzzStream(random: Random, tally: FuzzTally): void {
     if (!(error instanceof ProtocolViolation)) throw error;
     tally.refused++;
   }
-  tally.events += bench.link.nextWanted;
+  tally.events += Math.min(bench.link.nextWanted, frames.length);
 }
 
 /** The same bytes as control frames: what rhea would be given. */

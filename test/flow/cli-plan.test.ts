@@ -122,7 +122,7 @@ test('a loss is a warning of the plan, with the range and what the policy makes 
   expect((await plan({ SLUICE_ON_LOSS: 'record' })).warnings.join()).toMatch(/records them in the gaps table/);
 });
 
-test('a hub created again is an error with exit 3, one that is away with 4; the tables are planned', async () => {
+test('a table for another time zone is an error with exit 2; the hubs are planned all the same', async () => {
   const found = await plan({ SLUICE_TIME_ZONE: 'UTC' });
   expect(found.exitCode).toBe(2);
   expect([...new Set(found.errors.map(({ code }) => code))]).toEqual(['time_zone_mismatch']);

@@ -56,7 +56,7 @@ Lanes:`;
 
 if (values.help) {
   console.log(USAGE);
-  for (const lane of LANES) console.log(`  ${lane.name.padEnd(10)}${lane.about}`);
+  for (const lane of LANES) console.log(`  ${lane.name.padEnd(16)}${lane.about}`);
 } else {
   process.exitCode = await main();
 }

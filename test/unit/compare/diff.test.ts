@@ -125,6 +125,18 @@ describe('a difference that is named', () => {
   });
 });
 
+test("the text that Spark's connector takes for a number is still explained, and no other property is", async () => {
+  const known = explanation(knownDifferences(), 'eventhubs', 'bronze/surveys', 'properties');
+  const explained = async (engine: string, reference: string): Promise<unknown> => {
+    const values = `(SELECT $engine AS properties) AS engine, (SELECT $reference AS properties) AS reference`;
+    const [row] = await database.rows(`SELECT ${known} AS explained FROM ${values}`, { engine, reference });
+    return row?.['explained'];
+  };
+  expect(await explained('{"a":"5","b":"x"}', '{"a":5,"b":"x"}')).toBe(true);
+  expect(await explained('{"a":"5","b":"x"}', '{"a":5,"b":"y"}')).toBe(false);
+  expect(await explained('{"a":"6"}', '{"a":5}')).toBe(false);
+});
+
 test('the page shows what differs, and escapes what events say', async () => {
   await database.run(`UPDATE reference SET area = '<script>' WHERE call_id = 'a'`);
   const tables = [await compared()];

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from . import contracts
 from .lake import Lake
-from .sources import Source
+from .sources import Source, quoted
 
 APPEND_ONLY = {"delta.appendOnly": "true"}
 
@@ -51,11 +51,6 @@ def to_rows(events: DataFrame, run_id: str) -> DataFrame:
 def _properties() -> Column:
     """The values are JSON texts already; the names become JSON strings, in code point order."""
     entries = F.array_sort(F.map_entries("properties"))
-    members = F.transform(entries, lambda entry: F.concat(_quoted(entry["key"]), F.lit(":"), entry["value"]))
+    members = F.transform(entries, lambda entry: F.concat(quoted(entry["key"]), F.lit(":"), entry["value"]))
     text = F.concat(F.lit("{"), F.array_join(members, ","), F.lit("}"))
     return F.when(F.size("properties") > 0, text)
-
-
-def _quoted(text: Column) -> Column:
-    """A text as a JSON string: that of an array of it alone, less the brackets."""
-    return F.regexp_extract(F.to_json(F.array(text)), r"\A\[([\s\S]*)\]\z", 1)

@@ -7,12 +7,15 @@ offset STRING, enqueued_at TIMESTAMP, partition_key STRING.
 import json
 from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 RECORDED = (
     "body STRING, properties MAP<STRING, STRING>, partition INT, sequenceNumber BIGINT, offset STRING, "
     "enqueuedTime TIMESTAMP, partitionKey STRING"
 )
+
+JSON = r"\A(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)\z"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Source:
 
 
 def _eventhubs(source: Source, spark: SparkSession, hub: str) -> DataFrame:
-    """The connector. It gives each property as the JSON text of its value."""
+    """The connector. A text property comes as it is, others as JSON: a text that looks like one is taken for it."""
     utils = spark.sparkContext._jvm.org.apache.spark.eventhubs.EventHubsUtils
     start = '{"offset": "-1", "seqNo": -1, "enqueuedTime": null, "isInclusive": true}'
     options = {
@@ -52,15 +55,22 @@ def _eventhubs(source: Source, spark: SparkSession, hub: str) -> DataFrame:
         }
         options["eventhubs.startingPositions"] = json.dumps(positions)
     events = spark.readStream.format("eventhubs").options(**options).load()
-    return events.selectExpr(
+    return events.select(
         "body",
-        "properties",
-        "CAST(partition AS INT) AS partition_id",
-        "sequenceNumber AS sequence_number",
+        F.transform_values(
+            "properties", lambda _, value: F.when(value.rlike(JSON), value).otherwise(quoted(value))
+        ).alias("properties"),
+        F.col("partition").cast("int").alias("partition_id"),
+        F.col("sequenceNumber").alias("sequence_number"),
         "offset",
-        "enqueuedTime AS enqueued_at",
-        "partitionKey AS partition_key",
+        F.col("enqueuedTime").alias("enqueued_at"),
+        F.col("partitionKey").alias("partition_key"),
     )
+
+
+def quoted(text: Column) -> Column:
+    """A text as a JSON string: that of an array of it alone, less the brackets."""
+    return F.regexp_extract(F.to_json(F.array(text)), r"\A\[([\s\S]*)\]\z", 1)
 
 
 def _kafka(source: Source, spark: SparkSession, hub: str) -> DataFrame:

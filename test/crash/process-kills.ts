@@ -2,6 +2,7 @@ import { deepStrictEqual } from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEventSink } from '../../src/eventhubs/eventhubs.ts';
+import type { Receiver } from '../../src/eventhubs/eventhubs.ts';
 import { startHub, type RunningHub } from '../../src/hub/hub.ts';
 import { callCentre } from '../../src/pipeline.ts';
 import { openStore, parseLake } from '../../src/storage/open-store.ts';
@@ -14,6 +15,8 @@ import { openWorkshop, present, SmallLake, type Workshop } from '../support/smal
 import { startSluice, temporaryFolder, type Finished } from '../support/sluice-process.ts';
 
 const DATASETS = callCentre.datasets.map(({ name }) => name) as Arrival['dataset'][];
+/** They take turns: what one has left half done the other goes on with. */
+const RECEIVERS: readonly Receiver[] = ['sdk', 'direct'];
 const TIME_ZONE = 'America/Sao_Paulo';
 const NOT_UTF8 = Buffer.from([0xff]);
 const never = new AbortController().signal;
@@ -79,6 +82,8 @@ class Killing {
   readonly #random: Random;
   readonly #sent = new Map<string, Arrival[]>(DATASETS.map((dataset) => [dataset, []]));
   readonly #places = new Set<string>();
+  /** Kills by the receiver that read. */
+  readonly #killedOn: Record<Receiver, number> = { direct: 0, sdk: 0 };
   #streams: number;
   #starts = 0;
   #kills = 0;
@@ -113,8 +118,10 @@ class Killing {
 
   summary(): string {
     const events = [...this.#sent.values()].reduce((sum, { length }) => sum + length, 0);
+    const { direct, sdk } = this.#killedOn;
     return (
-      `${this.#starts} processes, ${this.#kills} SIGKILLs (${this.#places.size} at named writes), ` +
+      `${this.#starts} processes, ${this.#kills} SIGKILLs (${direct} direct, ${sdk} sdk, ` +
+      `${this.#places.size} at named writes), ` +
       `${this.#recoveries} recoveries, ${events} events`
     );
   }
@@ -142,7 +149,8 @@ class Killing {
     const when = this.#random.pick(['before', 'after']);
     const write = { CRASH_AT_WRITE: `${when} ${1 + this.#random.below(limits.writes)}`, NODE_OPTIONS: PRELOAD };
     const delayMs = 200 + this.#random.below(limits.delayMs);
-    const { child, finished } = this.#start(byClock ? {} : write);
+    const receiver = RECEIVERS[this.#starts % RECEIVERS.length] ?? 'direct';
+    const { child, finished } = this.#start({ SLUICE_RECEIVER: receiver, ...(byClock ? {} : write) });
     const timer = byClock ? setTimeout(() => child.kill('SIGKILL'), delayMs) : undefined;
     const { exitCode, stderr } = await finished;
     clearTimeout(timer);
@@ -151,13 +159,15 @@ class Killing {
       return false;
     }
     this.#kills++;
+    this.#killedOn[receiver]++;
     const place = /^killed .*$/m.exec(stderr)?.[0];
     if (place !== undefined) this.#places.add(place);
     return true;
   }
 
   async #recover(): Promise<void> {
-    const { exitCode, stderr } = await this.#start({}).finished;
+    const receiver = RECEIVERS[this.#recoveries % RECEIVERS.length] ?? 'direct';
+    const { exitCode, stderr } = await this.#start({ SLUICE_RECEIVER: receiver }).finished;
     hold(exitCode === 0, `the run after a kill ends ${exitCode}: ${stderr}`);
     this.#recoveries++;
     await this.#outside.compare(this.#sent);

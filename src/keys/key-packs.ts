@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { isAbort } from '../base/errors.ts';
-import { filled, quoted } from '../base/identifiers.ts';
+import { filled, quoted, quotedList } from '../base/identifiers.ts';
 import { objectPathOf, type DataFile, type TableLocation } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { ObjectInfo } from '../storage/storage.ts';
@@ -42,7 +42,8 @@ class TablePacks implements KeyPacks {
   constructor(area: Database, options: KeyOptions) {
     this.#area = area;
     this.#options = options;
-    this.#parts = { gathered: quoted(options.gatheredIn), hash: hashOf(options.columns) };
+    const { columns, gatheredIn } = options;
+    this.#parts = { gathered: quoted(gatheredIn), columns: quotedList(columns), hash: hashOf(columns) };
   }
 
   async open(): Promise<void> {

@@ -104,8 +104,8 @@ async function findChanges(
   { scratch }: MergeTools,
   signal: AbortSignal,
 ): Promise<Changes> {
-  await area.run(filled(incomingSql, parts), { loaded_at_us: loadedAtUs }, signal);
-  await area.run('DROP TABLE judged; DROP TABLE twice');
+  await area.run('SET VARIABLE loaded_at_us = $loaded_at_us::BIGINT', { loaded_at_us: loadedAtUs });
+  await area.run(filled(incomingSql, parts), undefined, signal);
   const group = present(keys.get(dataset.group.join('+')), 'the packs of the group');
   const found = await group.find(snapshot.files.values(), 'incoming', signal);
   const options = { fileColumn: FILE };
@@ -119,7 +119,7 @@ async function findChanges(
   await audit(area, filled(oneRowAKeySql, parts), location.root, 'one_row_a_key.sql');
   const [counted] = await area.rows<Record<CountedRows, bigint>>(filled(countMergeSql, parts));
   const counts = numbers(present(counted, 'counts of a merge'));
-  await area.run('DROP VIEW events; DROP TABLE incoming');
+  await area.run('DROP VIEW events; DROP VIEW incoming; DROP TABLE judged; DROP TABLE beaten; DROP TABLE twice');
   const events = counts.incoming + counts.standing - counts.met;
   const { modelled, unchanged, replaced } = counts;
   if (events !== modelled) throw broken(location, `the model made ${modelled} rows of ${events} winning events`);

@@ -1,2 +1,3 @@
+-- The md5 costs more than the DISTINCT, and a key has several rows.
 INSERT INTO {gathered}
-SELECT DISTINCT $path, {hash} FROM read_parquet($file, hive_partitioning = false)
+SELECT $path, {hash} FROM (SELECT DISTINCT {columns} FROM read_parquet($file, hive_partitioning = false))

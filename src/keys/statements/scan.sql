@@ -3,7 +3,10 @@ INSERT INTO {gathered}
 WITH named AS (SELECT unnest($files) AS filename, unnest($paths) AS file)
 SELECT DISTINCT file, h
 FROM (
-  SELECT DISTINCT filename, {hash} AS h
-  FROM read_parquet($files, filename = true, union_by_name = true, hive_partitioning = false)
+  SELECT filename, {hash} AS h
+  FROM (
+    SELECT DISTINCT filename, {columns}
+    FROM read_parquet($files, filename = true, union_by_name = true, hive_partitioning = false)
+  )
 )
 JOIN named USING (filename)

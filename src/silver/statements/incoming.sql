@@ -2,14 +2,21 @@
 CREATE OR REPLACE TABLE twice AS
 SELECT hash({key}) AS h FROM judged GROUP BY h HAVING count(*) > 1;
 
--- The batch's winner of each key: the greatest produced_at, among equals the first to arrive (domain section 3).
-CREATE OR REPLACE TABLE incoming AS
-WITH timed AS (
-  SELECT *, make_timestamptz($loaded_at_us::BIGINT) AS loaded_at FROM judged
+-- Rows of `judged` that another one of their key wins over: the greatest produced_at, among equals the first to arrive
+-- (domain section 3).
+CREATE OR REPLACE TABLE beaten AS
+SELECT number
+FROM (
+  SELECT rowid AS number, {key}, produced_at, enqueued_at, partition_id, sequence_number
+  FROM judged
+  WHERE hash({key}) IN (SELECT h FROM twice)
 )
-FROM timed WHERE hash({key}) NOT IN (SELECT h FROM twice)
-UNION ALL
-FROM timed WHERE hash({key}) IN (SELECT h FROM twice)
 QUALIFY row_number() OVER (
   PARTITION BY {key} ORDER BY produced_at DESC, enqueued_at, partition_id, sequence_number
-) = 1
+) > 1;
+
+-- The batch's winner of each key. A view: the rows are not held once more.
+CREATE OR REPLACE VIEW incoming AS
+SELECT *, make_timestamptz(getvariable('loaded_at_us')) AS loaded_at
+FROM judged
+WHERE rowid NOT IN (SELECT number FROM beaten);

@@ -87,6 +87,7 @@ export class Committer {
         await open.file.append(bronzeRows(batch, open.facts));
         open.landing.push(landingOf(batch));
         open.heldBytes += batch.heldBytes;
+        batch.release?.();
       }
     });
   }

@@ -31,7 +31,7 @@ export interface RunContext {
  * Bytes of events in memory, over all hubs: each costs three more around it, and more makes no drain faster. A file
  * takes many times that: silver reads it whole later.
  */
-const memory = { shareOfEvents: 0.2, eventBytesMax: 12 * MiB, shareOfFile: 0.25, fileBytesMax: 256 * MiB } as const;
+const memory = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB, shareOfFile: 0.25, fileBytesMax: 256 * MiB } as const;
 
 /**
  * Every table of the layers, also of hubs that are not asked: an empty table is a table. Before the first event, so

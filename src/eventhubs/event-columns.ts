@@ -14,7 +14,9 @@ const FIXED_BYTES = 8 + 8 + 4 * 4;
 export class ByteColumnBuilder {
   private bytes: Buffer;
   private readonly ends: Uint32Array;
+  /** Once there was a null; all zeros before the first. */
   private nulls: Uint8Array | undefined;
+  private hasNulls = false;
   /** Where the entry of the value that is being built begins: its length comes last. */
   private begun = 0;
   private used = LENGTH_BYTES;
@@ -50,12 +52,21 @@ export class ByteColumnBuilder {
   endNull(row: number): void {
     this.nulls ??= new Uint8Array(this.ends.length);
     this.nulls[row] = 1;
+    this.hasNulls = true;
     this.endEntry(row, this.begun);
+  }
+
+  /** Begins anew in the memory that it has. */
+  reset(): void {
+    this.begun = 0;
+    this.used = LENGTH_BYTES;
+    if (this.hasNulls) this.nulls?.fill(0);
+    this.hasNulls = false;
   }
 
   column(): ByteColumn {
     const { bytes, ends, nulls } = this;
-    return nulls === undefined ? { bytes, ends } : { bytes, ends, nulls };
+    return nulls === undefined || !this.hasNulls ? { bytes, ends } : { bytes, ends, nulls };
   }
 
   /** Of the values that are ended, with their lengths. */
@@ -88,6 +99,7 @@ export class EventColumns {
   readonly partitionKeys: ByteColumnBuilder;
   readonly properties: ByteColumnBuilder;
   count = 0;
+  readonly eventsMax: number;
   private readonly sequenceNumbers: BigInt64Array;
   private readonly enqueuedAtUs: BigInt64Array;
   private readonly sequenceWords: Uint32Array;
@@ -95,6 +107,7 @@ export class EventColumns {
 
   constructor(partitionId: string, eventsMax: number, bodyBytesExpected: number) {
     this.partitionId = partitionId;
+    this.eventsMax = eventsMax;
     this.sequenceNumbers = new BigInt64Array(eventsMax);
     this.enqueuedAtUs = new BigInt64Array(eventsMax);
     this.sequenceWords = new Uint32Array(this.sequenceNumbers.buffer);
@@ -117,8 +130,18 @@ export class EventColumns {
     for (const column of [this.bodies, this.offsets, this.partitionKeys, this.properties]) column.restart(this.count);
   }
 
-  batch(): EventBatch {
+  /** Begins another batch in the memory that it has: nobody may read the one before any more. */
+  reset(): void {
+    this.count = 0;
+    for (const column of [this.bodies, this.offsets, this.partitionKeys, this.properties]) column.reset();
+  }
+
+  get heldBytes(): number {
     const texts = [this.bodies, this.offsets, this.partitionKeys, this.properties];
+    return texts.reduce((sum, column) => sum + column.heldBytes, this.sequenceNumbers.length * FIXED_BYTES);
+  }
+
+  batch(): EventBatch {
     return {
       partitionId: this.partitionId,
       count: this.count,
@@ -128,7 +151,7 @@ export class EventColumns {
       offsets: this.offsets.column(),
       partitionKeys: this.partitionKeys.column(),
       properties: this.properties.column(),
-      heldBytes: texts.reduce((sum, column) => sum + column.heldBytes, this.sequenceNumbers.length * FIXED_BYTES),
+      heldBytes: this.heldBytes,
     };
   }
 }

@@ -71,6 +71,8 @@ export interface EventBatch {
   readonly properties: ByteColumn;
   /** Bytes of memory that the batch holds. */
   readonly heldBytes: number;
+  /** Gives the memory back to the source, which fills it anew: nothing of the batch is read after. May be left out. */
+  release?(): void;
 }
 
 /** Where events are sent to. */

@@ -177,8 +177,9 @@ function readText(bytes: Buffer, end: number): boolean {
   return next <= end;
 }
 
-/** One data section that ends where the message does. */
-function readData(bytes: Buffer, at: number, end: number): boolean {
+/** One data section that ends where the message does; the properties that clients put before it are passed over. */
+function readData(bytes: Buffer, start: number, end: number): boolean {
+  const at = afterProperties(bytes, start, end);
   if (end - at < 5 || bytes[at] !== 0 || bytes[at + 1] !== 0x53 || bytes[at + 2] !== 0x75) return false;
   const code = bytes[at + 3];
   if (code === 0xb0 && end - at >= 8) {
@@ -187,4 +188,13 @@ function readData(bytes: Buffer, at: number, end: number): boolean {
   }
   bodyStart = at + 5;
   return code === 0xa0 && bodyStart + (bytes[at + 4] as number) === end;
+}
+
+/** Where the section after the properties begins, or `at` where there are none; nobody reads what they say. */
+function afterProperties(bytes: Buffer, at: number, end: number): number {
+  if (end - at < 8 || bytes[at] !== 0 || bytes[at + 1] !== 0x53 || bytes[at + 2] !== 0x73) return at;
+  const code = bytes[at + 3];
+  if (code === 0x45) return at + 4;
+  if (code === 0xc0) return at + 5 + (bytes[at + 4] as number);
+  return code === 0xd0 ? at + 8 + uint32(bytes, at + 4) : at;
 }

@@ -14,6 +14,8 @@ export const DIRECT_LIMITS = {
   batchEventsMax: 8_192,
   /** A batch is handed over when it holds so much, or a quarter of the partition's share. */
   batchBytesMax: 1 * MiB,
+  /** Columns that were given back are kept up to so many shares: what the one who pulls holds at a time. */
+  freeShares: 4,
   /** A batch that is not full is handed over so long after the one who waits has asked for it. */
   lingerMs: 5,
   /** Credit of one link, whatever the share. */

@@ -43,6 +43,9 @@ export class IncomingLink implements TransferSink {
   private columns: EventColumns | undefined;
   private columnsBytes = 0;
   private columnsEventsMax = 0;
+  /** Columns that were given back, to be filled again: new ones for each batch would keep the collector busy. */
+  private readonly free: EventColumns[] = [];
+  private freeBytes = 0;
   private readonly ready: { readonly batch: EventBatch; readonly bytes: number }[] = [];
   private readyBytes = 0;
   private pull: Pull | undefined;
@@ -130,6 +133,7 @@ export class IncomingLink implements TransferSink {
     this.columns = undefined;
     this.parts = undefined;
     this.ready.length = 0;
+    this.free.length = 0;
     this.columnsBytes = 0;
     this.readyBytes = 0;
     this.events.holdChanged();
@@ -188,9 +192,26 @@ export class IncomingLink implements TransferSink {
     const fitting = Math.ceil((this.batchBytes / (this.averageBytes + DIRECT_LIMITS.eventOverheadBytes)) * 1.1);
     const eventsMax = Math.max(1, Math.min(DIRECT_LIMITS.batchEventsMax, remaining, fitting));
     const bytes = Math.min(this.batchBytes, Math.ceil(eventsMax * this.averageBytes * 1.1));
-    this.columnsEventsMax = eventsMax;
-    this.columns = new EventColumns(this.range.partitionId, eventsMax, bytes);
+    this.columns = this.takeFree(eventsMax) ?? new EventColumns(this.range.partitionId, eventsMax, bytes);
+    this.columnsEventsMax = Math.min(eventsMax, this.columns.eventsMax);
     return this.columns;
+  }
+
+  /** Those that take half of the events at least. */
+  private takeFree(eventsMax: number): EventColumns | undefined {
+    const columns = this.free.pop();
+    if (columns === undefined) return undefined;
+    this.freeBytes -= columns.heldBytes;
+    if (columns.eventsMax < eventsMax / 2) return undefined;
+    columns.reset();
+    return columns;
+  }
+
+  private giveBack(columns: EventColumns): void {
+    const { heldBytes } = columns;
+    if (this.isClosed || this.freeBytes + heldBytes > DIRECT_LIMITS.freeShares * this.range.bytesMax) return;
+    this.free.push(columns);
+    this.freeBytes += heldBytes;
   }
 
   private seal(): void {
@@ -198,7 +219,8 @@ export class IncomingLink implements TransferSink {
     if (columns === undefined || columns.count === 0) return;
     const { count } = columns;
     this.averageBytes = Math.max(64, this.columnsBytes / count - DIRECT_LIMITS.eventOverheadBytes);
-    this.ready.push({ batch: columns.batch(), bytes: this.columnsBytes });
+    const batch = { ...columns.batch(), release: once(() => this.giveBack(columns)) };
+    this.ready.push({ batch, bytes: this.columnsBytes });
     this.readyBytes += this.columnsBytes;
     this.columns = undefined;
     this.columnsBytes = 0;
@@ -271,4 +293,13 @@ export class IncomingLink implements TransferSink {
     if (!this.warned) this.events.malformed(sequenceNumber);
     this.warned = true;
   }
+}
+
+/** A batch that is given back twice must not be filled for two others. */
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) action();
+    isDone = true;
+  };
 }

@@ -2,7 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { valueAt } from '../../../../src/base/byte-column.ts';
 import { FrameParser, ProtocolViolation } from '../../../../src/eventhubs/direct/frame-parser.ts';
 import type { EventBatch } from '../../../../src/eventhubs/eventhubs.ts';
-import { annotations, AMQP_HEADER, bytesOf, concat, data, described, transfer } from '../../../support/amqp-bytes.ts';
+import {
+  annotations,
+  AMQP_HEADER,
+  bytesOf,
+  compound,
+  concat,
+  data,
+  described,
+  text,
+  transfer,
+} from '../../../support/amqp-bytes.ts';
 import type { TransferFields } from '../../../support/amqp-bytes.ts';
 import { linkOf, type LinkBench } from '../../../support/link-bench.ts';
 
@@ -86,6 +96,85 @@ describe('messages', () => {
     bench.link.fail(new Error('gone'));
     expect(bodies(await bench.link.next())).toEqual(['body 1']);
     await expect(bench.link.next()).rejects.toThrow('gone');
+  });
+});
+
+describe('memory that is given back', () => {
+  /** What a batch holds, copied: bodies, and the keys with their nulls. */
+  const contents = (batch: EventBatch | undefined): unknown => {
+    if (batch === undefined) return undefined;
+    const rows = Array.from({ length: batch.count }, (_, row) => row);
+    return rows.map((row) => [
+      batch.sequenceNumbers[row],
+      ...[batch.bodies, batch.partitionKeys].map((column) => {
+        const value = valueAt(column, row);
+        expect(column.nulls?.[row] ?? 0).toBe(value === undefined ? 1 : 0);
+        return value === undefined ? null : Buffer.from(value).toString();
+      }),
+    ]);
+  };
+  const keyed = (sequenceNumber: number, partitionKey?: string): Buffer =>
+    one(
+      concat(
+        annotations({ sequenceNumber, ...(partitionKey !== undefined && { partitionKey }) }),
+        data(Buffer.from(`body ${sequenceNumber}`)),
+      ),
+    );
+
+  test('is filled again, and nothing of the batch before shines through', async () => {
+    const bench = linkOf({ lastSequenceNumber: 9 });
+    feed(bench, keyed(0), keyed(1, 'a key'), keyed(2));
+    const waiting = bench.link.next();
+    const first = await waiting;
+    expect(contents(first)).toEqual([
+      [0n, 'body 0', null],
+      [1n, 'body 1', 'a key'],
+      [2n, 'body 2', null],
+    ]);
+    first?.release?.();
+    feed(bench, keyed(3, 'other'), keyed(4, 'keys'), keyed(5));
+    const second = await bench.link.next();
+    expect(second?.sequenceNumbers).toBe(first?.sequenceNumbers);
+    expect(contents(second)).toEqual([
+      [3n, 'body 3', 'other'],
+      [4n, 'body 4', 'keys'],
+      [5n, 'body 5', null],
+    ]);
+  });
+
+  test('twice is filled once, and a batch that nobody gave back stays as it is', async () => {
+    const bench = linkOf({ lastSequenceNumber: 9 });
+    const batches: (EventBatch | undefined)[] = [];
+    for (const number of [0, 1, 2, 3]) {
+      feed(bench, keyed(number));
+      batches.push(await bench.link.next());
+      if (number === 0) for (let times = 0; times < 2; times++) batches[0]?.release?.();
+    }
+    expect(batches.slice(1).map(contents)).toEqual([1, 2, 3].map((i) => [[BigInt(i), `body ${i}`, null]]));
+    expect(new Set(batches.slice(1).map((batch) => batch?.bodies.bytes)).size).toBe(3);
+  });
+});
+
+describe('properties that a client puts before the body', () => {
+  const cases = {
+    'an empty list': bytesOf(0x45),
+    'a short list': compound(0xc0, [text('id'), bytesOf(0x40), text('text/plain')]),
+    'a long list': compound(0xd0, [text('x'.repeat(200)), text('y'.repeat(200))]),
+  };
+  test.each(Object.entries(cases))('are passed over: %s', async (_, list) => {
+    const bench = linkOf({ lastSequenceNumber: 1 });
+    const body = 'x'.repeat(300);
+    const message = (number: number): Buffer =>
+      concat(annotations({ sequenceNumber: number }), described(0x73, list), data(Buffer.from(body)));
+    feed(bench, one(message(0)), one(message(1)));
+    expect(bodies(await bench.link.next())).toEqual([body, body]);
+  });
+
+  test('that end after the message leave its bytes as the body', async () => {
+    const bench = linkOf({ lastSequenceNumber: 0 });
+    const rest = concat(bytesOf(0, 0x53, 0x73, 0xc0, 200, 1), data(Buffer.from('x')));
+    feed(bench, one(concat(annotations({ sequenceNumber: 0 }), rest)));
+    expect(bodies(await bench.link.next())).toEqual([rest.toString()]);
   });
 });
 

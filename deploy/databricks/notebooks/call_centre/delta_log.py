@@ -102,7 +102,10 @@ def _entries(lake: Lake, table: str) -> DataFrame:
 
 
 def _last_checkpoint(lake: Lake, log: str) -> int | None:
+    """By the names of the checkpoints: Spark reads no file whose name begins as that of `_last_checkpoint` does."""
     try:
-        return lake.spark.read.schema("version BIGINT").json(f"{log}/_last_checkpoint").first()["version"]
-    except AnalysisException:  # No such file: the table is young.
+        files = lake.spark.read.format("binaryFile").load(f"{log}/{'[0-9]' * 20}.checkpoint*.parquet")
+    except AnalysisException:  # None at all: the table is young.
         return None
+    name = F.regexp_extract("path", "([0-9]{20})[^/]*$", 1)
+    return files.select(name.cast("bigint").alias("version")).agg(F.max("version")).first()[0]

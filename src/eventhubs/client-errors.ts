@@ -62,6 +62,8 @@ const NAMES: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ['MessagingEntityNotFoundError', 'hub_not_found'],
   ['ReceiverDisconnectedError', 'link_stolen'],
   ['MessageTooLargeError', 'event_too_large'],
+  // Too many readers or connections: some of them go.
+  ['QuotaExceededError', 'eventhubs_unavailable'],
   ['ArgumentError', 'internal'],
   ['ArgumentOutOfRangeError', 'internal'],
 ]);

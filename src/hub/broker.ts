@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { SluiceError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { parseSourceAddress, parseTargetAddress, pathOf, type LinkAddress } from './address.ts';
+import { answerAttach, capabilitiesOf, readReceiver, readSelector, refuse, trackingId } from './attach.ts';
 import { Claims } from './claims.ts';
 import {
   CONNECTION_FORCED,
@@ -15,7 +16,7 @@ import {
   unauthorized,
 } from './conditions.ts';
 import { EventPump } from './event-pump.ts';
-import { SendFaults, type HubFaults, type LinkMatch } from './faults.ts';
+import { FaultsToCome, type HubFaults, type LinkMatch } from './faults.ts';
 import { HUB_LIMITS } from './limits.ts';
 import { partitionById, type HubEntity, type Namespace } from './namespace.ts';
 import { NodeLinks } from './node-links.ts';
@@ -55,7 +56,6 @@ interface ReceiveLink extends Receiver {
 type DataLink = ReceiveLink | SendLink;
 
 const METRIC = 'com.microsoft:enable-receiver-runtime-metric';
-const SETTLED = 1;
 
 /** The hubs behind AMQP: admits links, and forgets them when they close, their session ends or the socket is gone. */
 export class Broker {
@@ -65,13 +65,18 @@ export class Broker {
   readonly #connections = new Map<AmqpConnection, Claims>();
   readonly #links = new Map<AmqpLink, DataLink>();
   readonly #nodes: NodeLinks;
-  readonly #sendFaults = new SendFaults();
+  readonly #faultsToCome = new FaultsToCome();
   readonly #stopping = new AbortController();
 
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.#nodes = new NodeLinks(options);
-    this.#container = createContainer(`${randomUUID()}_G0`, (session) => this.#wakeSession(session));
+    this.#container = createContainer(`${randomUUID()}_G0`, {
+      sessionFlow: (session) => this.#wakeSession(session),
+      settled: (count) => {
+        this.#faultsToCome.settledDeliveries += count;
+      },
+    });
     this.#listen();
     this.faults = this.#makeFaults();
   }
@@ -160,13 +165,16 @@ export class Broker {
     const withMetric = capabilitiesOf(sender).includes(METRIC);
     if (withMetric) sender.local.attach.offered_capabilities = [METRIC];
     answerAttach(sender);
+    const refusal = this.#faultsToCome.takeRefusal();
+    if (refusal !== undefined) return sender.close(withInfo(refusal));
     const pump = new EventPump({
       sender,
       log,
-      firstSequenceNumber: this.#sendFaults.takeStart(`${hub.name}/${log.id}`) ?? log.locate(position),
+      firstSequenceNumber: this.#faultsToCome.takeStart(`${hub.name}/${log.id}`) ?? log.locate(position),
       withMetric,
       clock: this.#options.clock,
-      isPaused: () => this.#sendFaults.isDeliveryPaused,
+      isPaused: () => this.#faultsToCome.isDeliveryPaused,
+      isUnsettled: () => this.#faultsToCome.isUnsettled,
     });
     this.#links.set(sender, {
       kind: 'receive',
@@ -209,7 +217,7 @@ export class Broker {
     if (claims !== undefined && this.#nodes.answer(receiver, session, message, claims)) {
       delivery.accept();
     } else if (link?.kind === 'send' && receiver.state.local_open) {
-      publish({ link, message, delivery, faults: this.#sendFaults, signal: this.#stopping.signal, ...this.#options });
+      publish({ link, message, delivery, faults: this.#faultsToCome, signal: this.#stopping.signal, ...this.#options });
     } else {
       // Sent before the peer saw our detach: not stored and not answered, so the peer sends it again.
       delivery.settled = true;
@@ -262,20 +270,37 @@ export class Broker {
 
   #makeFaults(): HubFaults {
     const { namespace, clock } = this.#options;
+    const toCome = this.#faultsToCome;
     return {
       detachLinks: (error, match = {}) => this.#detachWhere(error, (link) => isMatch(link, match)),
       dropSockets: () => {
         for (const connection of this.#connections.keys()) connection.socket.destroy();
         return this.#connections.size;
       },
-      delayDispositions: (count, delayMs) => this.#sendFaults.delayNext(count, delayMs),
-      swallowDispositions: (count) => this.#sendFaults.swallowNext(count),
-      rejectSends: (count, error = SERVER_BUSY) => this.#sendFaults.rejectNext(count, error),
+      refuseReceivers: (count, error) => toCome.refuseNext(count, error),
+      endSessions: (error) => this.#endSessions(error),
+      closeConnections: () => {
+        for (const connection of this.#connections.keys()) connection.close(withInfo(CONNECTION_FORCED));
+        return this.#connections.size;
+      },
+      fallSilent: () => {
+        for (const { socket } of this.#connections.keys()) socket.write = () => true;
+        return this.#connections.size;
+      },
+      leaveUnsettled: (isUnsettled) => {
+        toCome.isUnsettled = isUnsettled;
+      },
+      get settledDeliveries() {
+        return toCome.settledDeliveries;
+      },
+      delayDispositions: (count, delayMs) => toCome.delayNext(count, delayMs),
+      swallowDispositions: (count) => toCome.swallowNext(count),
+      rejectSends: (count, error = SERVER_BUSY) => toCome.rejectNext(count, error),
       pauseDelivery: () => {
-        this.#sendFaults.isDeliveryPaused = true;
+        toCome.isDeliveryPaused = true;
       },
       resumeDelivery: () => {
-        this.#sendFaults.isDeliveryPaused = false;
+        toCome.isDeliveryPaused = false;
         for (const link of this.#links.values()) if (link.kind === 'receive') link.pump.wake();
       },
       expireEvents: (name, partitionId, lastSequenceNumber) => {
@@ -285,7 +310,7 @@ export class Broker {
         log.expireBefore(lastSequenceNumber + 1);
       },
       misplaceReceiver: (name, partitionId, firstSequenceNumber) => {
-        this.#sendFaults.misplaceNext(`${this.#knownHub(name).name}/${partitionId}`, firstSequenceNumber);
+        toCome.misplaceNext(`${this.#knownHub(name).name}/${partitionId}`, firstSequenceNumber);
       },
       recreateHub: (name) => {
         const hub = this.#knownHub(name);
@@ -295,6 +320,16 @@ export class Broker {
     };
   }
 
+  #endSessions(error: LinkError): number {
+    const receivers = [...this.#links.values()].filter(({ kind }) => kind === 'receive');
+    const sessions = new Set(receivers.map(({ link }) => link.session));
+    for (const session of sessions) {
+      this.#dropLinks((link) => link.session === session);
+      session.close(withInfo(error));
+    }
+    return sessions.size;
+  }
+
   #knownHub(name: string): HubEntity {
     const hub = this.#options.namespace.find(name);
     if (hub === undefined) throw new SluiceError('hub_not_found', `there is no hub '${name}'`);
@@ -302,61 +337,11 @@ export class Broker {
   }
 }
 
-/** An attach without termini, then a detach with the error, and no flow: what clients take for a refusal. */
-function refuse(link: AmqpLink, error: LinkError): void {
-  link.close(withInfo({ ...error, description: `${error.description} ${trackingId()}` }));
-}
-
-function answerAttach(link: AmqpLink): void {
-  const { source, target } = link.remote.attach;
-  const { attach } = link.local;
-  if (source?.address) attach.source = source.described();
-  else link.set_source({ address: link.name });
-  if (target?.address) attach.target = target.described();
-  else link.set_target({ address: link.name });
-  attach.snd_settle_mode = isSender(link) ? SETTLED : attach.snd_settle_mode;
-  attach.max_message_size = HUB_LIMITS.messageBytesMax;
-  attach.properties = { 'com.microsoft:tracking-id': trackingId() };
-}
-
-function isSender(link: AmqpLink): link is AmqpSender {
-  return link.is_sender();
-}
-
-function readSelector(sender: AmqpSender): string | undefined {
-  const filter = sender.remote.attach.source?.filter ?? {};
-  const entry = Object.entries(filter).find(([name]) => name.startsWith('apache.org:selector-filter'))?.[1];
-  return entry === undefined ? undefined : String(entry.value ?? entry);
-}
-
-function readReceiver(sender: AmqpSender): Receiver {
-  const properties = sender.remote.attach.properties ?? {};
-  const name = properties['com.microsoft:receiver-name'];
-  const epoch = properties['com.microsoft:epoch'];
-  return {
-    name: typeof name === 'string' ? name : undefined,
-    epoch: epoch === undefined || epoch === null ? undefined : toNumber(epoch),
-  };
-}
-
-/** rhea gives a long beyond 2^53 as its eight bytes. */
-function toNumber(value: unknown): number {
-  return Buffer.isBuffer(value) ? Number(value.readBigInt64BE(0)) : Number(value);
-}
-
-function capabilitiesOf(link: AmqpLink): string[] {
-  return [link.remote.attach.desired_capabilities ?? []].flat().map(String);
-}
-
 function isMatch(link: DataLink, match: LinkMatch): boolean {
   const partitionId = link.kind === 'receive' ? link.partitionId : link.partition?.id;
   if (match.direction !== undefined && match.direction !== link.kind) return false;
   if (match.hub !== undefined && match.hub.toLowerCase() !== link.hub.name.toLowerCase()) return false;
   return match.partitionId === undefined || match.partitionId === partitionId;
-}
-
-function trackingId(): string {
-  return `TrackingId:${randomUUID()}_G0`;
 }
 
 function describe(problem: unknown): string {

@@ -9,8 +9,10 @@ const CHANNEL_AT = 6;
 const HANDLE_AT = 15;
 const DELIVERY_ID_AT = 20;
 const TAG_AT = 26;
+const SETTLED_AT = 31;
 const MORE_AT = 32;
 const TRUE = 0x41;
+const FALSE = 0x42;
 
 const HEAD = Buffer.from(
   [
@@ -80,6 +82,11 @@ export function patchFrame(frames: Buffer, start: number, channel: number, handl
   frames.writeUInt32BE(handle, start + HANDLE_AT);
   frames.writeUInt32BE(deliveryId >>> 0, start + DELIVERY_ID_AT);
   frames.writeUInt32BE(deliveryId >>> 0, start + TAG_AT);
+}
+
+/** The receiver is to settle the event. */
+export function leaveUnsettled(frames: Buffer, start: number): void {
+  frames[start + SETTLED_AT] = FALSE;
 }
 
 /** A frame (with its head patched) cut into frames that a peer with a small frame size accepts. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { buildMetricSection, HEAD_BYTES, patchFrame, splitFrame } from './event-frame.ts';
+import { buildMetricSection, HEAD_BYTES, leaveUnsettled, patchFrame, splitFrame } from './event-frame.ts';
 import { FrameReader, type FrameRun } from './frame-reader.ts';
 import { HUB_LIMITS } from './limits.ts';
 import type { PartitionLog } from './partition-log.ts';
@@ -13,6 +13,7 @@ export interface EventPumpOptions {
   readonly withMetric: boolean;
   readonly clock: Clock;
   readonly isPaused: () => boolean;
+  readonly isUnsettled: () => boolean;
 }
 
 /**
@@ -85,11 +86,13 @@ export class EventPump {
     const { sender, withMetric, log, clock } = this.#options;
     const { outgoing, local } = sender.session;
     const run = withMetric ? insertSection(stored, buildMetricSection({ ...log.last, nowMs: clock.nowMs() })) : stored;
+    const isUnsettled = this.#options.isUnsettled();
     let largest = 0;
     let id = outgoing.next_delivery_id;
     for (let at = 0; at < run.bytes.length; id++) {
       const bytes = run.bytes.readUInt32BE(at);
       patchFrame(run.bytes, at, local.channel, sender.local.handle, id);
+      if (isUnsettled) leaveUnsettled(run.bytes, at);
       if (bytes > largest) largest = bytes;
       at += bytes;
     }

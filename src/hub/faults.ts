@@ -13,6 +13,18 @@ export interface HubFaults {
   detachLinks(error: LinkError, match?: LinkMatch): number;
   /** Ends all connections without a word; gives their number. */
   dropSockets(): number;
+  /** The next receivers are attached in full and detached at once, with a condition. */
+  refuseReceivers(count: number, error: LinkError): void;
+  /** Ends the sessions of all receivers, with a condition; gives their number. */
+  endSessions(error: LinkError): number;
+  /** Closes all connections in the words of a service that is moved (`amqp:connection:forced`); gives their number. */
+  closeConnections(): number;
+  /** Nothing is written any more to the connections that are open, heartbeats included; gives their number. */
+  fallSilent(): number;
+  /** Events go out unsettled from now on, to be settled by who gets them; or settled again. */
+  leaveUnsettled(isUnsettled: boolean): void;
+  /** Deliveries that receivers have settled. */
+  readonly settledDeliveries: number;
   /** The next sends are stored, and acknowledged only later. */
   delayDispositions(count: number, delayMs: number): void;
   /** The next sends are stored and never acknowledged. */
@@ -29,15 +41,19 @@ export interface HubFaults {
   recreateHub(hub: string): void;
 }
 
-/** What the next sends will meet; the publisher takes from it. */
-export class SendFaults {
+/** What the next sends and receivers will meet; publisher, pumps and attaches take from it. */
+export class FaultsToCome {
   isDeliveryPaused = false;
+  isUnsettled = false;
+  settledDeliveries = 0;
   readonly #starts = new Map<string, number>();
   #rejects = 0;
   #rejectError: LinkError | undefined;
   #swallows = 0;
   #delays = 0;
   #delayMs = 0;
+  #refusals = 0;
+  #refusal: LinkError | undefined;
 
   misplaceNext(place: string, firstSequenceNumber: number): void {
     this.#starts.set(place, firstSequenceNumber);
@@ -47,6 +63,17 @@ export class SendFaults {
     const start = this.#starts.get(place);
     this.#starts.delete(place);
     return start;
+  }
+
+  refuseNext(count: number, error: LinkError): void {
+    this.#refusals = count;
+    this.#refusal = error;
+  }
+
+  takeRefusal(): LinkError | undefined {
+    if (this.#refusals === 0) return undefined;
+    this.#refusals--;
+    return this.#refusal;
   }
 
   rejectNext(count: number, error: LinkError): void {

@@ -3,7 +3,7 @@ import { isAbort } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { messageTooLarge } from './conditions.ts';
 import { MalformedDelivery, parseDelivery } from './delivery-parser.ts';
-import type { SendFaults } from './faults.ts';
+import type { FaultsToCome } from './faults.ts';
 import { HUB_LIMITS } from './limits.ts';
 import { pickPartition, type HubEntity } from './namespace.ts';
 import type { PartitionLog } from './partition-log.ts';
@@ -23,7 +23,7 @@ interface Publication {
   readonly link: SendLink;
   readonly message: Buffer;
   readonly delivery: AmqpDelivery;
-  readonly faults: SendFaults;
+  readonly faults: FaultsToCome;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;

@@ -78,11 +78,23 @@ export interface AmqpSession {
   };
   readonly incoming: { on_transfer(frame: TransferIn, receiver: unknown): void };
   on_flow(frame: FlowIn): void;
+  on_disposition(frame: DispositionIn): void;
+  close(error: LinkError & { info: object }): void;
   _write_flow(): void;
 }
 
 interface TransferIn {
   readonly performative: { message_format?: number | null };
+}
+
+interface DispositionIn {
+  readonly performative: {
+    /** True: the peer is the receiver. */
+    readonly role: boolean;
+    readonly first: number;
+    readonly last?: number | null;
+    readonly settled?: boolean | null;
+  };
 }
 
 interface FlowIn {
@@ -152,8 +164,14 @@ const FIELD_COUNT: Readonly<Record<number, number>> = {
   0x18: 1, // close
 };
 
-/** `onSessionFlow` is told of flows that open the session's window without naming a link. */
-export function createContainer(id: string, onSessionFlow: (session: AmqpSession) => void): AmqpContainer {
+export interface SessionEvents {
+  /** A flow opened the session's window without naming a link. */
+  sessionFlow(session: AmqpSession): void;
+  /** The peer settled so many of our deliveries. */
+  settled(count: number): void;
+}
+
+export function createContainer(id: string, events: SessionEvents): AmqpContainer {
   const container = rhea.create_container({ id, autoaccept: false } as never);
   const mechanisms = container.sasl_server_mechanisms as Record<string, unknown> & { enable_anonymous(): void };
   mechanisms.enable_anonymous();
@@ -164,7 +182,7 @@ export function createContainer(id: string, onSessionFlow: (session: AmqpSession
     on: (event: string, listener: (context: never) => void) => void container.on(event, listener as never),
     accept: (socket) => {
       const connection = create(OPEN_FIELDS);
-      makeStrict(connection, onSessionFlow);
+      makeStrict(connection, events);
       connection.accept(socket);
       return connection;
     },
@@ -176,7 +194,7 @@ export function withInfo(error: LinkError): LinkError & { info: object } {
   return { ...error, info: {} };
 }
 
-function makeStrict(connection: AmqpConnection, onSessionFlow: (session: AmqpSession) => void): void {
+function makeStrict(connection: AmqpConnection, events: SessionEvents): void {
   const writeFrame = connection._write_frame;
   connection._write_frame = function (channel, frame, payload): void {
     if (frame !== undefined) fillUp(frame);
@@ -187,7 +205,8 @@ function makeStrict(connection: AmqpConnection, onSessionFlow: (session: AmqpSes
     const session = createSession.call(this, bufferSize);
     session.local.begin.handle_max = HUB_LIMITS.handleMax;
     keepPayloads(session);
-    watchFlows(session, onSessionFlow);
+    watchFlows(session, events.sessionFlow);
+    watchDispositions(session, events.settled);
     return session;
   };
 }
@@ -206,7 +225,17 @@ function keepPayloads(session: AmqpSession): void {
   };
 }
 
-function watchFlows(session: AmqpSession, onSessionFlow: (session: AmqpSession) => void): void {
+/** rhea does not know the events that went past it, and passes over what is said of them. */
+function watchDispositions(session: AmqpSession, settled: SessionEvents['settled']): void {
+  const onDisposition = session.on_disposition;
+  session.on_disposition = function (frame): void {
+    onDisposition.call(this, frame);
+    const { role, first, last, settled: isSettled } = frame.performative;
+    if (role && isSettled === true) settled((last ?? first) - first + 1);
+  };
+}
+
+function watchFlows(session: AmqpSession, onSessionFlow: SessionEvents['sessionFlow']): void {
   const onFlow = session.on_flow;
   session.on_flow = function (frame): void {
     onFlow.call(this, frame);

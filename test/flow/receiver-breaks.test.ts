@@ -5,6 +5,8 @@ import { drain, hubWith, sendNumbered, upTo, type BrokenHub } from '../support/h
 
 /** Enough that the share is full long before the last event. */
 const EVENTS = 8_000;
+/** Nothing here waits for real, and a machine may be slow. */
+const STALL_MS = 20_000;
 const BACKOFF_MS_MAX = 60_000;
 const LAST = EVENTS - 1;
 const HUB = 'breaks';
@@ -35,7 +37,15 @@ async function drainWith(receiver: Receiver, fault: () => void = () => {}) {
   const atBatch = (_: unknown, index: number): void => {
     if (index === 0) fault();
   };
-  const drained = await drain({ hub: broken.hub, name: HUB, receiver, last: LAST, clock, atBatch });
+  const drained = await drain({
+    hub: broken.hub,
+    name: HUB,
+    receiver,
+    last: LAST,
+    clock,
+    atBatch,
+    stallMsMax: STALL_MS,
+  });
   return { ...drained, breakCount: drained.breaks.length, waits };
 }
 

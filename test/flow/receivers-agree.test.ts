@@ -62,11 +62,21 @@ async function rowsOf(receiver: Receiver, seed: number, partitionId: string): Pr
     for (let row = 0; row < batch.count; row++) rows.push(textOf(batch, row));
     if (faults >= 3 || random() % 4 !== 0) continue;
     faults++;
-    if (random() % 2 === 0) hub.faults.dropSockets();
-    else hub.faults.detachLinks({ condition: 'amqp:link:detach-forced', description: 'maintenance' });
+    fault(random() % FAULTS);
   }
   await source.close();
   return rows;
+}
+
+const FAULTS = 5;
+
+function fault(which: number): void {
+  const { faults } = hub;
+  if (which === 0) faults.dropSockets();
+  else if (which === 1) faults.closeConnections();
+  else if (which === 2) faults.endSessions({ condition: 'amqp:internal-error', description: 'an error' });
+  else faults.detachLinks({ condition: 'amqp:link:detach-forced', description: 'maintenance' });
+  faults.leaveUnsettled(which === 3);
 }
 
 function textOf(batch: EventBatch, row: number): string {

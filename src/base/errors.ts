@@ -33,7 +33,11 @@ export const ERROR_CODES = {
   port_in_use: means(2, false, 'Another process listens on the port; give another one or 0.'),
   events_lost: means(3, false, 'Events expired before they were read and the policy is `fail`.'),
   hub_recreated: means(3, false, 'The hub was deleted and created again: give it a new lake.'),
-  eventhubs_unavailable: means(4, true, 'Event Hubs did not answer or was busy; what was committed stands.'),
+  eventhubs_unavailable: means(
+    4,
+    true,
+    'Event Hubs did not answer, was busy or had too many readers; what was committed stands.',
+  ),
   eventhubs_unauthorized: means(4, false, 'Event Hubs refused the key, token or permission.'),
   eventhubs_protocol: means(4, true, 'Event Hubs, or what answers in its place, sent what is no AMQP 1.0.'),
   receiver_stalled: means(4, true, 'Events are waiting, credit was given, and none came within the limit.'),

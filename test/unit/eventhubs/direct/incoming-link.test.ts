@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { valueAt } from '../../../../src/base/byte-column.ts';
-import { FrameParser, ProtocolViolation } from '../../../../src/eventhubs/direct/frame-parser.ts';
+import { FrameParser } from '../../../../src/eventhubs/direct/frame-parser.ts';
 import type { EventBatch } from '../../../../src/eventhubs/eventhubs.ts';
 import {
   annotations,
@@ -53,7 +53,7 @@ describe('messages', () => {
   test('that begin before the one before has ended are refused', () => {
     const bench = linkOf({ lastSequenceNumber: 1 });
     feed(bench, one(event(0).subarray(0, 30), { more: true, deliveryId: 4 }));
-    expect(() => feed(bench, one(event(1), { deliveryId: 5 }))).toThrow(ProtocolViolation);
+    expect(() => feed(bench, one(event(1), { deliveryId: 5 }))).toThrow(/begins before the one before it has ended/);
   });
 
   test('that are not settled are answered, in runs', () => {
@@ -96,6 +96,26 @@ describe('messages', () => {
     bench.link.fail(new Error('gone'));
     expect(bodies(await bench.link.next())).toEqual(['body 1']);
     await expect(bench.link.next()).rejects.toThrow('gone');
+  });
+});
+
+describe('the list of a transfer', () => {
+  /** A frame on channel 1 whose list says of itself that it has so many bytes; other frames stand behind it. */
+  const frame = (listBytes: number, ...fields: readonly number[]): Buffer => {
+    const head = bytesOf(0, 0, 0, 0, 2, 0, 0, 1, 0, 0x53, 0x14, 0xc0, listBytes, fields.length === 0 ? 0 : 3);
+    const whole = concat(head, bytesOf(...fields));
+    whole.writeUInt32BE(whole.length, 0);
+    return concat(whole, Buffer.alloc(300));
+  };
+
+  test('that ends after its frame is refused', () => {
+    const bench = linkOf({ lastSequenceNumber: 1 });
+    expect(() => feed(bench, frame(200, 0x43, 0x52, 1, 0x40))).toThrow(/the fields of a transfer end after its frame/);
+  });
+
+  test('that ends within one of its values is refused', () => {
+    const bench = linkOf({ lastSequenceNumber: 1 });
+    expect(() => feed(bench, frame(6, 0x43, 0x52, 1, 0xa0, 100))).toThrow(/a value of 102 bytes, 2 left/);
   });
 });
 

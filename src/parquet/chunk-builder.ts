@@ -4,7 +4,7 @@ import { ColumnWriter } from './column-writer.ts';
 import type { PageBuffers, StoredPage } from './column-writer.ts';
 import { CODEC, dataPageHeader, dictionaryPageHeader, ENCODING } from './metadata.ts';
 import type { ColumnChunk } from './metadata.ts';
-import type { PageCompressor } from './page-compressor.ts';
+import type { Frame, PageCompressor } from './page-compressor.ts';
 import type { ColumnPart, ParquetColumn } from './parquet.ts';
 import { RepeatedColumn } from './repeated-column.ts';
 
@@ -12,7 +12,7 @@ import { RepeatedColumn } from './repeated-column.ts';
 export interface PendingPage {
   readonly isDictionary: boolean;
   readonly rawBytes: number;
-  readonly stored: Promise<Uint8Array>;
+  readonly stored: Promise<Frame>;
   headerOf(storedBytes: number): Uint8Array;
 }
 
@@ -97,10 +97,10 @@ export class ChunkBuilder {
         {
           isDictionary: true,
           rawBytes,
-          stored: Promise.resolve(dictionary),
+          stored: Promise.resolve([dictionary]),
           headerOf: (storedBytes) => dictionaryPageHeader({ rawBytes, storedBytes, values }),
         },
-        dataPage({ rows: this.#rows, rawBytes: data.length, stored: Promise.resolve(data) }, ENCODING.dictionary),
+        dataPage({ rows: this.#rows, rawBytes: data.length, stored: Promise.resolve([data]) }, ENCODING.dictionary),
       ],
     };
   }

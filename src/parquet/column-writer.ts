@@ -2,7 +2,7 @@ import type { ByteColumn } from '../base/byte-column.ts';
 import { entryStart } from '../base/byte-column.ts';
 import type { Bounds } from './bounds.ts';
 import { definitionLevels, levelsRoom } from './levels.ts';
-import type { PageCompressor } from './page-compressor.ts';
+import type { Frame, PageCompressor } from './page-compressor.ts';
 
 /** Values of one page; a value that is larger has a page of its own. */
 export const PAGE_BYTES = 512 * 1024;
@@ -15,7 +15,7 @@ const LEVELS_ROOM = levelsRoom(GROUP_ROWS_MAX);
 export interface StoredPage {
   readonly rows: number;
   readonly rawBytes: number;
-  readonly stored: Promise<Uint8Array>;
+  readonly stored: Promise<Frame>;
 }
 
 export interface StoredPages {
@@ -136,7 +136,7 @@ export class ColumnWriter {
     this.#nulls = 0;
     this.#isNull = undefined;
     if (!compressed) {
-      this.#pages.push({ rows, rawBytes: page.length, stored: Promise.resolve(Buffer.from(page)) });
+      this.#pages.push({ rows, rawBytes: page.length, stored: Promise.resolve([Buffer.from(page)]) });
       if (buffer !== undefined) this.#buffers.giveBack(buffer);
       return;
     }

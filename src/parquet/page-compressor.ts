@@ -1,38 +1,85 @@
-import { constants, zstdCompress } from 'node:zlib';
+import { constants, createZstdCompress } from 'node:zlib';
+import type { ZstdCompress } from 'node:zlib';
+import { present } from '../base/assert.ts';
 
-/** Level 1 is cheaper and smaller than level 3 on JSON; a page of it fits into one chunk. */
-const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 192 * 1024 };
+/** Frames of pages lie behind each other in pieces of memory of this size; a frame may go over into the next. */
+const CHUNK_BYTES = 1024 * 1024;
 /** Pages under compression at a time: one more than a thread takes, so that it never waits. */
 const PAGES_AT_ONCE = 2;
 
+export interface CompressorOptions {
+  /** Of the pieces of memory that frames are written to, at least 64 B. */
+  readonly chunkBytes?: number;
+}
+
+/** One zstd frame, in pieces; where its end meets that of a piece, an empty frame may follow, as the format allows. */
+export type Frame = readonly Uint8Array[];
+
 /** Compresses pages beside the JavaScript thread, a bounded number at a time, in any order. */
 export class PageCompressor {
+  readonly #idle: FrameStream[];
   readonly #running = new Set<Promise<unknown>>();
   #failure: unknown;
 
-  /** Starts on the page once there is room; its memory must stand until the promise inside has resolved. */
-  async start(page: Uint8Array): Promise<{ readonly done: Promise<Buffer> }> {
-    while (this.#running.size >= PAGES_AT_ONCE) await Promise.race(this.#running);
+  constructor({ chunkBytes = CHUNK_BYTES }: CompressorOptions = {}) {
+    this.#idle = Array.from({ length: PAGES_AT_ONCE }, () => new FrameStream(chunkBytes));
+  }
+
+  /**
+   * Starts on the page once there is room; its memory must stand until the promise inside has resolved. One call at a
+   * time.
+   */
+  async start(page: Uint8Array): Promise<{ readonly done: Promise<Frame> }> {
+    while (this.#idle.length === 0) await Promise.race(this.#running);
     if (this.#failure !== undefined) throw this.#failure;
-    const done = compress(page);
+    const stream = present(this.#idle.pop(), 'an idle stream');
+    const done = stream.compress(page);
     const running: Promise<unknown> = done
       .catch((error: unknown) => (this.#failure = error))
-      .finally(() => this.#running.delete(running));
+      .finally(() => {
+        this.#idle.push(stream);
+        this.#running.delete(running);
+      });
     this.#running.add(running);
     return { done };
   }
 
-  /** Waits for all; what failed is thrown by whoever awaits it. */
-  async settle(): Promise<void> {
+  /** Waits for all, and gives its memory back; what failed is thrown by whoever awaits it. */
+  async close(): Promise<void> {
     await Promise.allSettled(this.#running);
+    for (const stream of this.#idle) stream.close();
   }
 }
 
-function compress(page: Uint8Array): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    zstdCompress(page, OPTIONS, (error, result) => {
-      if (error === null) resolve(result);
-      else reject(error);
+/**
+ * One zstd context that makes frame after frame: a context for each page would be a megabyte of memory outside V8's
+ * heap each time, over which V8 collects garbage again and again. Level 1 is cheaper and smaller than level 3 on JSON.
+ */
+class FrameStream {
+  readonly #stream: ZstdCompress;
+  #pieces: Uint8Array[] = [];
+  #failure: Error | undefined;
+
+  constructor(chunkSize: number) {
+    const params = { [constants.ZSTD_c_compressionLevel]: 1 };
+    // Whatever is written is a frame of its own, whose length is known from the start.
+    this.#stream = createZstdCompress({ params, chunkSize, flush: constants.ZSTD_e_end });
+    this.#stream.on('data', (piece: Buffer) => this.#pieces.push(piece));
+    this.#stream.on('error', (error) => (this.#failure = error));
+  }
+
+  compress(page: Uint8Array): Promise<Frame> {
+    return new Promise((resolve, reject) => {
+      this.#stream.write(page, (error) => {
+        const pieces = this.#pieces;
+        this.#pieces = [];
+        if (error) reject(this.#failure ?? error);
+        else resolve(pieces);
+      });
     });
-  });
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
 }

@@ -29,7 +29,7 @@ export class ParquetFile implements GrowingParquetFile {
   #open: readonly ChunkBuilder[];
   #openRows = 0;
   #position = 0;
-  #waiting: Uint8Array[] = [];
+  readonly #waiting = Buffer.allocUnsafeSlow(WRITE_BYTES);
   #waitingBytes = 0;
 
   static async create(file: string, columns: readonly ParquetColumn[]): Promise<ParquetFile> {
@@ -43,7 +43,8 @@ export class ParquetFile implements GrowingParquetFile {
     this.#bounds = columns.map(({ type }) => new Bounds(type === 'string'));
     this.#nullCounts = columns.map(() => 0);
     this.#open = this.#newGroup();
-    this.#put(MAGIC);
+    this.#waiting.set(MAGIC);
+    this.#waitingBytes = this.#position = MAGIC.length;
   }
 
   async append({ count, columns }: ParquetRows): Promise<void> {
@@ -60,15 +61,16 @@ export class ParquetFile implements GrowingParquetFile {
 
   async close(): Promise<WrittenFile> {
     if (this.#openRows > 0) await this.#endGroup();
-    this.#put(footer(this.#columns, this.#rowGroups));
+    await this.#put(footer(this.#columns, this.#rowGroups));
     await this.#write();
+    await this.#compressor.close();
     await this.#handle.close();
     const columns = this.#columns.map((column, index) => [column.name, this.#boundsOf(column, index)] as const);
     return { rowCount: this.rowCount, sizeBytes: this.#position, columns: new Map(columns) };
   }
 
   async discard(): Promise<void> {
-    await this.#compressor.settle();
+    await this.#compressor.close();
     // Closed already where the file was ended.
     await this.#handle.close().catch(() => {});
     await rm(this.#file, { force: true });
@@ -102,30 +104,33 @@ export class ParquetFile implements GrowingParquetFile {
     let dataOffset: number | undefined;
     let dictionaryOffset: number | undefined;
     for (const { headerOf, isDictionary, rawBytes: raw, stored } of pages) {
-      const bytes = await stored;
-      const header = headerOf(bytes.length);
+      const pieces = await stored;
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      const header = headerOf(length);
       if (isDictionary) dictionaryOffset = this.#position;
       else dataOffset ??= this.#position;
-      this.#put(header);
-      this.#put(bytes);
+      await this.#put(header);
+      for (const piece of pieces) await this.#put(piece);
       rawBytes += header.length + raw;
-      storedBytes += header.length + bytes.length;
-      if (this.#waitingBytes >= WRITE_BYTES) await this.#write();
+      storedBytes += header.length + length;
     }
     return { ...chunk, rawBytes, storedBytes, dataOffset: present(dataOffset, 'a data page'), dictionaryOffset };
   }
 
-  #put(bytes: Uint8Array): void {
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
+  async #put(bytes: Uint8Array): Promise<void> {
     this.#position += bytes.length;
+    for (let from = 0; from < bytes.length;) {
+      const part = bytes.subarray(from, from + WRITE_BYTES - this.#waitingBytes);
+      this.#waiting.set(part, this.#waitingBytes);
+      this.#waitingBytes += part.length;
+      from += part.length;
+      if (this.#waitingBytes === WRITE_BYTES) await this.#write();
+    }
   }
 
   async #write(): Promise<void> {
-    const bytes = Buffer.concat(this.#waiting);
-    this.#waiting = [];
+    await this.#handle.writeFile(this.#waiting.subarray(0, this.#waitingBytes));
     this.#waitingBytes = 0;
-    await this.#handle.writeFile(bytes);
   }
 
   #boundsOf({ type, bounds }: ParquetColumn, index: number): ColumnBounds {

@@ -15,7 +15,7 @@ interface Refined {
   readonly steps: readonly {
     readonly name: string;
     readonly wallSeconds: number;
-    readonly daysRewritten: readonly string[];
+    readonly outcomes: readonly { readonly daysRewritten: readonly string[] }[];
   }[];
   readonly bytes: Readonly<Record<'read' | 'packs' | 'written' | 'files', number>>;
 }
@@ -54,13 +54,15 @@ async function measured(prepared: string, events: number): Promise<Sample> {
     const { sample, stdout } = await runMeasured([refine], { SLUICE_LAKE: lake, SLUICE_SCRATCH: scratch });
     const { steps, bytes } = JSON.parse(stdout) as Refined;
     const wall = (layer: string): number =>
-      steps.reduce((sum, { name, wallSeconds }) => sum + (name.startsWith(layer) ? wallSeconds : 0), 0);
-    const days = steps.reduce((sum, { daysRewritten }) => sum + daysRewritten.length, 0);
+      steps.reduce((sum, { name, wallSeconds }) => sum + (name === layer ? wallSeconds : 0), 0);
+    const days = steps
+      .flatMap(({ outcomes }) => outcomes)
+      .reduce((sum, { daysRewritten }) => sum + daysRewritten.length, 0);
     return {
       ...sample,
-      rows_per_s: events / (wall('silver/') + wall('gold/')),
-      silver_s: wall('silver/'),
-      gold_s: wall('gold/'),
+      rows_per_s: events / (wall('silver') + wall('gold')),
+      silver_s: wall('silver'),
+      gold_s: wall('gold'),
       read_mb: bytes.read / MB,
       packs_mb: bytes.packs / MB,
       written_mb: bytes.written / MB,

@@ -1,8 +1,9 @@
-import type { Pipeline } from '../../schemas/contract.ts';
+import type { GoldViewContract, Pipeline } from '../../schemas/contract.ts';
 import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { present } from '../base/assert.ts';
 import { isAbort } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
+import { MemoryShares } from '../base/memory-shares.ts';
 import { ingestBronze } from '../bronze/bronze.ts';
 import { ensureTable } from '../delta/delta.ts';
 import { buildGold } from '../gold/gold.ts';
@@ -31,7 +32,7 @@ export interface RunContext {
  * Bytes of events in memory, over all hubs: each costs three more around it, and more makes no drain faster. A file
  * takes many times that: silver reads it whole later.
  */
-const memory = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB, shareOfFile: 0.25, fileBytesMax: 256 * MiB } as const;
+const budget = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB, shareOfFile: 0.25, fileBytesMax: 256 * MiB } as const;
 
 /**
  * Every table of the layers, also of hubs that are not asked: an empty table is a table. Before the first event, so
@@ -59,7 +60,7 @@ export async function drainHubs(run: RunContext): Promise<void> {
   const { soft, work } = run.held.stops;
   if (soft.aborted) return;
   const checkpoints = await checkpointObjects(configuration, lake.store, work);
-  const eventBytes = Math.min(configuration.memoryBytesMax * memory.shareOfEvents, memory.eventBytesMax);
+  const eventBytes = Math.min(configuration.memoryBytesMax * budget.shareOfEvents, budget.eventBytesMax);
   const progress = receiveProgress();
   const drain = async (hub: HubSource) => {
     if (hub.failure !== undefined) return unreachedHub(hub);
@@ -76,7 +77,7 @@ export async function drainHubs(run: RunContext): Promise<void> {
         start: configuration.start,
         onLoss: configuration.onLoss,
         bytesMax: Math.floor(eventBytes / hubs.length),
-        fileBytesMax: Math.min(configuration.memoryBytesMax * memory.shareOfFile, memory.fileBytesMax),
+        fileBytesMax: Math.min(configuration.memoryBytesMax * budget.shareOfFile, budget.fileBytesMax),
         softStop: soft,
       },
       work,
@@ -89,43 +90,66 @@ export async function drainHubs(run: RunContext): Promise<void> {
   }
 }
 
-/** Each dataset's new bronze rows, judged and merged, one dataset after the other: they share the memory. */
+/** Each dataset's new bronze rows, judged and merged: side by side as far as the memory goes. */
 export async function refineToSilver(run: RunContext): Promise<void> {
   const { record, held } = run;
-  for (const { dataset } of run.hubs) {
-    const options = { ...tools(run), ...silverOptions(run, dataset), stop: held.stops.soft };
-    await refine(run, `silver/${dataset.name}`, async (signal) => {
-      record.silver.push(await buildSilver(options, signal));
-    });
-  }
+  const memory = new MemoryShares();
+  const outcomes = await sideBySide(run.hubs, async ({ dataset }) => {
+    const options = { ...tools(run), ...silverOptions(run, dataset), stop: held.stops.soft, memory };
+    return refine(run, `silver/${dataset.name}`, (signal) => buildSilver(options, signal));
+  });
+  record.silver.push(...outcomes);
 }
 
 /** The days of each view that silver's changes touched, and the charts of the latest of them. */
 export async function refineToGold(run: RunContext): Promise<void> {
   const { record, lake, pipeline } = run;
-  for (const view of pipeline.gold) {
+  const memory = new MemoryShares();
+  const outcomes = await sideBySide(pipeline.gold, async (view) => {
     const gold = lake.table(`gold/${view.name}`);
-    await refine(run, gold.root, async (signal) => {
-      const outcome = await buildGold({ ...tools(run), view, gold, tables: (name) => silverTable(run, name) }, signal);
-      record.gold.push(outcome);
-      const { daysRewritten } = outcome;
-      if (daysRewritten.length === 0 || run.held.stops.soft.aborted) return;
-      const scope = lake.scratch.scope();
-      record.charts.push(...(await goldDayCharts(await lake.openDatabase(), view, gold, daysRewritten, scope, signal)));
-      scope.release();
-    });
+    const options = { ...tools(run), view, gold, tables: (name: string) => silverTable(run, name), memory };
+    return refine(run, gold.root, (signal) => buildGold(options, signal));
+  });
+  record.gold.push(...outcomes);
+  for (const view of pipeline.gold) {
+    const days = outcomes.find((outcome) => outcome.view === view.name)?.daysRewritten ?? [];
+    if (days.length > 0) await chartDays(run, view, days);
   }
 }
 
+async function chartDays(run: RunContext, view: GoldViewContract, days: readonly string[]): Promise<void> {
+  const { lake, record } = run;
+  const gold = lake.table(`gold/${view.name}`);
+  await refine(run, gold.root, async (signal) => {
+    const scope = lake.scratch.scope();
+    record.charts.push(...(await goldDayCharts(await lake.openDatabase(), view, gold, days, scope, signal)));
+    scope.release();
+  });
+}
+
+/** What the actions give, in the order of the items. The first error is thrown once all have ended. */
+async function sideBySide<T, R>(items: readonly T[], action: (item: T) => Promise<R | undefined>): Promise<R[]> {
+  const ended = await Promise.allSettled(items.map(action));
+  return ended.flatMap((end) => {
+    if (end.status === 'rejected') throw end.reason;
+    return end.value ?? [];
+  });
+}
+
 /** Does one table unless the run is stopped. What is broken off by a stop is left as it was, for the next run. */
-async function refine(run: RunContext, table: string, action: (signal: AbortSignal) => Promise<void>): Promise<void> {
+async function refine<T>(
+  run: RunContext,
+  table: string,
+  action: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
   const { soft, refining, work } = run.held.stops;
-  if (soft.aborted) return;
+  if (soft.aborted) return undefined;
   try {
-    await run.record.attempt(() => action(refining));
+    return await run.record.attempt(() => action(refining));
   } catch (error) {
     if (!isAbort(error) || !refining.aborted || work.aborted) throw error;
     run.lake.log.info('stopped: the next run takes the rest up', { table });
+    return undefined;
   }
 }
 

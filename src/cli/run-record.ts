@@ -36,12 +36,13 @@ export class RunRecord {
   }
 
   /** A table that fails stops no other: its error is kept, and the run goes on. An abort ends the run. */
-  async attempt(action: () => Promise<void>): Promise<void> {
+  async attempt<T>(action: () => Promise<T>): Promise<T | undefined> {
     try {
-      await action();
+      return await action();
     } catch (error) {
       if (isAbort(error)) throw error;
       this.errors.push(toSluiceError(error));
+      return undefined;
     }
   }
 

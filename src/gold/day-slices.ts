@@ -29,6 +29,13 @@ export function daySlices(
   return slices;
 }
 
+/** What files of so many bytes take of the memory that one group of days may take. */
+export function shareOfSlice(files: Iterable<DataFile>): number {
+  let bytes = 0;
+  for (const { sizeBytes } of files) bytes += sizeBytes;
+  return bytes / limits.bytesMax;
+}
+
 /** Bytes of the files of each partition value. */
 export function bytesByDay(files: Iterable<DataFile>, column: string): ReadonlyMap<string, number> {
   const bytes = new Map<string, number>();

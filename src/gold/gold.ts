@@ -1,6 +1,7 @@
 import type { GoldViewContract, TableContract } from '../../schemas/contract.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { MemoryShares } from '../base/memory-shares.ts';
 import type { TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
@@ -32,6 +33,8 @@ export interface GoldOptions {
   readonly rebuild?: 'all' | readonly string[];
   /** Days computed in one query. */
   readonly sliceDaysMax?: number;
+  /** Shared with the views that run side by side with this one; without it, the memory is this one's alone. */
+  readonly memory?: MemoryShares;
 }
 
 export interface GoldOutcome {

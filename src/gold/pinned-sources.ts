@@ -1,5 +1,6 @@
 import type { GoldSource, TableContract } from '../../schemas/contract.ts';
 import { changesBetween, readSnapshot, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
+import { shareOfSlice } from './day-slices.ts';
 import type { GoldOptions } from './gold.ts';
 
 /** A table that the view reads, at the version this step works on. */
@@ -57,6 +58,18 @@ export async function changesOf(source: PinnedSource, signal: AbortSignal): Prom
   if (snapshot === undefined) return { source, added: [], removed: [] };
   if (from === undefined) return { source, added: [...snapshot.files.values()], removed: [] };
   return { source, ...(await changesBetween(location, from, snapshot.version, signal)) };
+}
+
+/**
+ * What the changes take of the memory that one group of days may take: all of it where a source changed that is not of
+ * days, or is new to the view, since then nobody knows yet which days that touches.
+ */
+export function shareOfChanges(changes: readonly SourceChanges[]): number {
+  const changed = changes.filter(({ added, removed }) => added.length + removed.length > 0);
+  const isBounded = changed.every(({ source }) => {
+    return source.from !== undefined && source.contract.partitionColumns.length > 0;
+  });
+  return isBounded ? shareOfSlice(changed.flatMap(({ added, removed }) => [...added, ...removed])) : 1;
 }
 
 /** The files of the source, as pinned. */

@@ -7,7 +7,8 @@ import { checkWritable, commit, ensureTable, readSnapshot } from '../delta/delta
 import type { Change, DataFile, Snapshot } from '../delta/delta.ts';
 import { computeDays } from './compute-days.ts';
 import type { GoldOptions, GoldOutcome } from './gold.ts';
-import { changesOf, isPending, pinSources, type PinnedSource } from './pinned-sources.ts';
+import { changesOf, isPending, pinSources, shareOfChanges } from './pinned-sources.ts';
+import type { PinnedSource, SourceChanges } from './pinned-sources.ts';
 import { openSourceKeys } from './source-keys.ts';
 import { touchDays } from './touch-days.ts';
 
@@ -84,10 +85,25 @@ async function workOf(
   measure: Measure,
   signal: AbortSignal,
 ): Promise<Work> {
-  const { view, rebuild } = options;
+  const { rebuild } = options;
   const changes = rebuild === 'all' ? [] : await Promise.all(sources.map((source) => changesOf(source, signal)));
   const moved = changes.some(({ added, removed }) => added.length + removed.length > 0);
-  if (!moved && rebuild === undefined && !sources.some(({ replaces }) => replaces)) return NO_WORK;
+  const replaces = sources.some((source) => source.replaces);
+  if (!moved && rebuild === undefined && !replaces) return NO_WORK;
+  const work = (): Promise<Work> => changeDays(options, snapshot, sources, changes, measure, signal);
+  const share = rebuild === undefined && !replaces ? shareOfChanges(changes) : 1;
+  return options.memory?.within(share, work) ?? work();
+}
+
+async function changeDays(
+  options: GoldOptions,
+  snapshot: Snapshot,
+  sources: readonly PinnedSource[],
+  changes: readonly SourceChanges[],
+  measure: Measure,
+  signal: AbortSignal,
+): Promise<Work> {
+  const { view, rebuild } = options;
   const database = await options.openDatabase();
   const scratch = options.scratch.scope();
   try {

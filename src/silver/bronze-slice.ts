@@ -49,6 +49,12 @@ export async function nextSlice(
   return { from, to, files, ends };
 }
 
+/** A slice, and what its bodies take of the memory that one slice may take: 1 is all of it, a single version more. */
+export interface BoundedSlice {
+  readonly slice: BronzeSlice;
+  readonly share: number;
+}
+
 /** The slice cut so that its bodies have room in memory whatever they are, at least one version. */
 export async function withinMemory(
   slice: BronzeSlice,
@@ -56,13 +62,15 @@ export async function withinMemory(
   database: Database,
   scratch: Scratch,
   signal: AbortSignal,
-): Promise<BronzeSlice> {
+): Promise<BoundedSlice> {
   const bytes = await bodyBytes(slice.files, bronze, database, scratch, signal);
   const upTo = (files: number): number => bytes.slice(0, files).reduce((sum, each) => sum + each, 0);
   const kept = slice.ends.filter(({ files }, at) => at === 0 || upTo(files) <= limits.bodyBytesMax);
   const last = kept.at(-1);
-  if (last === undefined || kept.length === slice.ends.length) return slice;
-  return { from: slice.from, to: last.to, files: slice.files.slice(0, last.files), ends: kept };
+  if (last === undefined) return { slice, share: 0 };
+  const share = upTo(last.files) / limits.bodyBytesMax;
+  if (kept.length === slice.ends.length) return { slice, share };
+  return { slice: { from: slice.from, to: last.to, files: slice.files.slice(0, last.files), ends: kept }, share };
 }
 
 async function bodyBytes(

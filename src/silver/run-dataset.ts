@@ -2,7 +2,7 @@ import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { readSnapshot } from '../delta/delta.ts';
 import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts';
-import { nextSlice, withinMemory, type BronzeSlice } from './bronze-slice.ts';
+import { nextSlice, withinMemory, type BoundedSlice, type BronzeSlice } from './bronze-slice.ts';
 import { ensureTables } from './ensure-tables.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
 import { LearnedShapes } from './learned-shapes.ts';
@@ -29,8 +29,9 @@ export async function runDataset(options: SilverOptions, signal: AbortSignal): P
     total.reached(target.silverVersion);
     if (target.slice === undefined) return total.outcome('complete', times);
     if (options.stop?.aborted === true) return total.outcome('stopped', times);
-    const slice = await target.slice();
-    const result = await applySlice(options, { ...target, shapes }, slice, times, signal);
+    const { slice, share } = await target.slice();
+    const apply = (): Promise<SliceResult> => applySlice(options, { ...target, shapes }, slice, times, signal);
+    const result = await (options.memory?.within(share, apply) ?? apply());
     if (result.kind === 'locked') return total.outcome('locked', times);
     if (result.kind === 'applied') total.add(result, slice);
     conflicts = result.kind === 'conflicted' ? conflicts + 1 : 0;
@@ -42,7 +43,7 @@ interface Target extends Omit<SliceTarget, 'shapes'> {
   /** Bronze version that the silver table has applied; -1: none. */
   readonly silverVersion: number;
   /** Undefined where nothing is pending. */
-  readonly slice: (() => Promise<BronzeSlice>) | undefined;
+  readonly slice: (() => Promise<BoundedSlice>) | undefined;
 }
 
 /**
@@ -76,12 +77,16 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
   };
 }
 
-async function bounded(options: SilverOptions, slice: BronzeSlice, signal: AbortSignal): Promise<BronzeSlice> {
-  if (slice.ends.length === 1 || slice.files.length === 0) return slice;
+async function bounded(options: SilverOptions, slice: BronzeSlice, signal: AbortSignal): Promise<BoundedSlice> {
+  if (slice.files.length === 0) return { slice, share: 0 };
   const scratch = options.scratch.scope();
+  const database = await options.openDatabase();
+  // Other datasets are at work beside this one.
+  const connection = await database.connect();
   try {
-    return await withinMemory(slice, options.bronze, await options.openDatabase(), scratch, signal);
+    return await withinMemory(slice, options.bronze, connection, scratch, signal);
   } finally {
+    connection.close();
     scratch.release();
   }
 }

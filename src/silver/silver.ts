@@ -1,6 +1,7 @@
 import type { DatasetContract, DimensionContract } from '../../schemas/contract.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { MemoryShares } from '../base/memory-shares.ts';
 import type { TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
@@ -45,6 +46,8 @@ export interface SilverOptions extends StageTools, SilverTables {
   readonly stop?: AbortSignal;
   /** Bronze bytes judged and merged at once, a single bronze commit aside. */
   readonly sliceBytesMax?: number;
+  /** Shared with the datasets that run side by side with this one; without it, the memory is this one's alone. */
+  readonly memory?: MemoryShares;
 }
 
 export interface SilverOutcome {

@@ -248,6 +248,13 @@ export function defineRelation(
 export interface RelationOptions {
   /** One more column of this name: the path in the log of the row's file. */
   readonly fileColumn?: string;
+  /** Only these rows of every file, by their place in it from 0; `end` is exclusive. */
+  readonly rows?: RowRange;
+}
+
+export interface RowRange {
+  readonly first: number;
+  readonly end: number;
 }
 
 /** The object in the table's store that a file of its log is. Throws `table_unsupported` where it lies outside. */

@@ -20,12 +20,12 @@ export async function defineRelation(
   files: Iterable<DataFile>,
   scratch: Scratch,
   signal: AbortSignal,
-  { fileColumn }: RelationOptions = {},
+  { fileColumn, rows }: RelationOptions = {},
 ): Promise<void> {
   const local = await fetchAll(location, [...files], scratch, signal);
   const schema = name.split('.').slice(0, -1).join('.');
   if (schema !== '') await database.run(`CREATE SCHEMA IF NOT EXISTS ${quotedPath(schema)}`);
-  const query = local.length === 0 ? emptyQuery(contract, fileColumn) : filesQuery(contract, local, fileColumn);
+  const query = local.length === 0 ? emptyQuery(contract, fileColumn) : filesQuery(contract, local, fileColumn, rows);
   await database.run(`CREATE OR REPLACE VIEW ${quotedPath(name)} AS ${query}`);
 }
 
@@ -74,9 +74,14 @@ function emptyQuery(contract: TableContract, fileColumn: string | undefined): st
  * Files that are older than a column of the table lack it: where no file is known to have it, a relation without rows
  * stands beside them and gives it. Only there, since a filter on the partition column does not pass through a union.
  */
-function readQuery(contract: TableContract, files: readonly LocalFile[]): string {
+function readQuery(contract: TableContract, files: readonly LocalFile[], rows: RelationOptions['rows']): string {
   const list = files.map(({ localFile }) => quotedText(localFile)).join(', ');
-  const read = `read_parquet([${list}], union_by_name = true, hive_partitioning = false, filename = true)`;
+  const how = `union_by_name = true, hive_partitioning = false, filename = true`;
+  const all = `read_parquet([${list}], ${how}, file_row_number = ${rows !== undefined})`;
+  const read =
+    rows === undefined
+      ? all
+      : `(SELECT * FROM ${all} WHERE file_row_number >= ${rows.first} AND file_row_number < ${rows.end})`;
   const unseen = columnsUnseen(contract, files);
   if (unseen.length === 0) return read;
   const empty = unseen.map(({ name, type }) => `CAST(NULL AS ${duckdbType(type)}) AS ${quotedName(name)}`);
@@ -99,7 +104,12 @@ function columnsUnseen(contract: TableContract, files: readonly LocalFile[]): Co
  * partition column leaves files out. Columns are matched by name, and cast: other writers may order and store them
  * otherwise.
  */
-function filesQuery(contract: TableContract, files: readonly LocalFile[], fileColumn: string | undefined): string {
+function filesQuery(
+  contract: TableContract,
+  files: readonly LocalFile[],
+  fileColumn: string | undefined,
+  rows: RelationOptions['rows'],
+): string {
   const columns = contract.columns.map(({ name, type }) => {
     const partition = contract.partitionColumns.includes(name);
     const value = partition ? partitionValue(name, type, files) : `CAST(${quotedName(name)} AS ${duckdbType(type)})`;
@@ -108,7 +118,7 @@ function filesQuery(contract: TableContract, files: readonly LocalFile[], fileCo
   if (fileColumn !== undefined) {
     columns.push(`${byFile(files, ({ path }) => quotedText(path))} AS ${quotedName(fileColumn)}`);
   }
-  return `SELECT ${columns.join(', ')} FROM ${readQuery(contract, files)}`;
+  return `SELECT ${columns.join(', ')} FROM ${readQuery(contract, files, rows)}`;
 }
 
 function partitionValue(name: string, type: ColumnType, files: readonly LocalFile[]): string {

@@ -1,17 +1,7 @@
-import { KiB, MiB } from '../base/limits.ts';
 import { changesBetween, type DataFile, type TableLocation } from '../delta/delta.ts';
-import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-
-const bodyBytesSql = sqlFile(new URL('statements/body-bytes.sql', import.meta.url));
-
-const limits = {
-  /** Bodies of a slice, uncompressed: a text of one letter is a thousand times smaller in its file. */
-  bodyBytesMax: 160 * MiB,
-  /** Files of bodies larger than this on average count manifold: they are held as often, in whole chunks of rows. */
-  largeBodyBytes: 8 * KiB,
-  largeBodyWeight: 4,
-} as const;
+import { BODY_BYTES_MAX, bodyMemory, bytesOf } from './body-memory.ts';
 
 /** Bronze versions after `from` up to `to` (-1: none yet), and the files they added. */
 export interface BronzeSlice {
@@ -63,39 +53,12 @@ export async function withinMemory(
   scratch: Scratch,
   signal: AbortSignal,
 ): Promise<BoundedSlice> {
-  const bytes = await bodyBytes(slice.files, bronze, database, scratch, signal);
+  const bytes = (await bodyMemory(slice.files, bronze, database, scratch, signal)).map(bytesOf);
   const upTo = (files: number): number => bytes.slice(0, files).reduce((sum, each) => sum + each, 0);
-  const kept = slice.ends.filter(({ files }, at) => at === 0 || upTo(files) <= limits.bodyBytesMax);
+  const kept = slice.ends.filter(({ files }, at) => at === 0 || upTo(files) <= BODY_BYTES_MAX);
   const last = kept.at(-1);
   if (last === undefined) return { slice, share: 0 };
-  const share = upTo(last.files) / limits.bodyBytesMax;
+  const share = upTo(last.files) / BODY_BYTES_MAX;
   if (kept.length === slice.ends.length) return { slice, share };
   return { slice: { from: slice.from, to: last.to, files: slice.files.slice(0, last.files), ends: kept }, share };
-}
-
-async function bodyBytes(
-  files: readonly DataFile[],
-  bronze: TableLocation,
-  database: Database,
-  scratch: Scratch,
-  signal: AbortSignal,
-): Promise<number[]> {
-  if (files.length === 0) return [];
-  const local: string[] = [];
-  for (const { path } of files) {
-    local.push(await scratch.fetch(bronze.store, `${bronze.root}/${decodeURIComponent(path)}`, signal));
-  }
-  const sizes = await database.rows<{ file: string; rows: bigint; bytes: bigint }>(
-    bodyBytesSql,
-    { files: local },
-    signal,
-  );
-  const weights = new Map(
-    sizes.map(({ file, rows, bytes }) => {
-      // A row has two such columns.
-      const isLarge = Number(bytes) > (Number(rows) / 2) * limits.largeBodyBytes;
-      return [file, Number(bytes) * (isLarge ? limits.largeBodyWeight : 1)];
-    }),
-  );
-  return local.map((file) => weights.get(file) ?? 0);
 }

@@ -5,6 +5,7 @@ import { defineRelation, readSnapshot, type DataFile, type Snapshot } from '../d
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
+import { partsWithinMemory } from './bronze-parts.ts';
 import { commitTable, type Landed } from './commit-table.ts';
 import { madeFor, openTables } from './ensure-tables.ts';
 import { judgeSlice } from './apply-slice.ts';
@@ -14,7 +15,7 @@ import type { RebuildOutcome, SilverOptions } from './silver.ts';
 import { StepTimes } from './step-times.ts';
 
 const limits = {
-  /** Compressed bronze bytes judged and merged at once, a single file aside. */
+  /** Compressed bronze bytes looked at together, a single file aside. */
   sliceBytesMax: 32 * MiB,
   /** Tries while other writers change the tables: each stages everything again. */
   attemptsMax: 3,
@@ -56,8 +57,8 @@ export async function rebuildDataset(options: SilverOptions, signal: AbortSignal
 }
 
 /**
- * Merges the live bronze files, slice by slice, into a table that exists only as a list of staged files: by the same
- * steps as a run, so that nothing can come out otherwise, and with the memory of one slice.
+ * Merges the live bronze files, part by part, into a table that exists only as a list of staged files: by the same
+ * steps as a run, so that nothing can come out otherwise, and with the memory of one part.
  */
 async function stage(options: SilverOptions, target: Target, signal: AbortSignal): Promise<Staged | 'stopped'> {
   const times = new StepTimes(options.clock);
@@ -65,15 +66,17 @@ async function stage(options: SilverOptions, target: Target, signal: AbortSignal
   const rejected: DataFile[] = [];
   const counts = { ...NOTHING };
   const { bronze } = target;
+  const contract = bronze?.contract ?? bronzeTable;
   const shapes = new LearnedShapes(options.dataset);
-  for (const slice of slicesOf(bronze?.files.values() ?? [], options.sliceBytesMax ?? limits.sliceBytesMax)) {
+  const tools = { ...options, filesBytesMax: options.sliceBytesMax ?? limits.sliceBytesMax };
+  for await (const part of partsWithinMemory(bronze?.files.values() ?? [], options.bronze, tools, signal)) {
     if (options.stop?.aborted === true) return 'stopped';
     const silver = { ...target.silver, contract: options.dataset.silver, files: new Map(files) };
     const work = {
       tables: { silver, rejected: target.rejected, writesRejected: true },
       shapes,
       define: (area: Database, scratch: Scratch) =>
-        defineRelation(area, 'bronze', options.bronze, bronze?.contract ?? bronzeTable, slice, scratch, signal),
+        defineRelation(area, 'bronze', options.bronze, contract, part.files, scratch, signal, part),
     };
     const done = await judgeSlice(options, work, times, signal, async (found) => ({
       judged: found.judged,
@@ -89,22 +92,6 @@ async function stage(options: SilverOptions, target: Target, signal: AbortSignal
     counts.rows += done.merge.newKeys;
   }
   return { silver: files, rejected, counts };
-}
-
-function slicesOf(files: Iterable<DataFile>, bytesMax: number): DataFile[][] {
-  const slices: DataFile[][] = [];
-  let bytes = 0;
-  for (const file of files) {
-    const last = slices.at(-1);
-    if (last === undefined || bytes + file.sizeBytes > bytesMax) {
-      slices.push([file]);
-      bytes = file.sizeBytes;
-    } else {
-      last.push(file);
-      bytes += file.sizeBytes;
-    }
-  }
-  return slices;
 }
 
 /** One commit a table, the rejected events first, as a run does: after a crash in between the rest is done anew. */

@@ -4,6 +4,7 @@ import { defineRelation, writeFiles, type DataFile, type Snapshot } from '../del
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { judgeSlice, type JudgedSlice } from './apply-slice.ts';
+import { BODY_BYTES_MAX, bodyMemory, bytesOf } from './body-memory.ts';
 import { commitTable, type Landed } from './commit-table.ts';
 import { ensureTables } from './ensure-tables.ts';
 import { LearnedShapes } from './learned-shapes.ts';
@@ -56,14 +57,15 @@ export async function replayDataset(options: ReplayOptions, signal: AbortSignal)
     const files = nextFiles(tables.rejected, options, seen);
     if (files.length === 0) return outcome('complete');
     if (options.stop?.aborted === true) return outcome('stopped');
-    const slice = await replaySlice(options, tables, files, shapes, signal);
+    const bounded = await withRoom(files, options, signal);
+    const slice = await replaySlice(options, tables, bounded, shapes, signal);
     if (slice.landed === 'locked') return outcome('locked');
     if (slice.landed === 'conflicted') {
       conflicts += 1;
       continue;
     }
     conflicts = 0;
-    for (const { path } of [...files, ...slice.made]) seen.add(path);
+    for (const { path } of [...bounded, ...slice.made]) seen.add(path);
     counts.judged += slice.judged;
     counts.accepted += slice.accepted;
     counts.written += slice.written;
@@ -82,6 +84,24 @@ function nextFiles(rejected: Snapshot, options: ReplayOptions, seen: ReadonlySet
     next.push(file);
   }
   return next;
+}
+
+/** The first of the files, as many as have room in memory with their bodies, at least one. */
+async function withRoom(
+  files: readonly DataFile[],
+  { rejected, openDatabase, scratch }: ReplayOptions,
+  signal: AbortSignal,
+): Promise<readonly DataFile[]> {
+  if (files.length === 1) return files;
+  const copies = scratch.scope();
+  try {
+    const groups = await bodyMemory(files, rejected, await openDatabase(), copies, signal);
+    let bytes = 0;
+    const over = groups.findIndex((own, at) => (bytes += bytesOf(own)) > BODY_BYTES_MAX && at > 0);
+    return over < 0 ? files : files.slice(0, over);
+  } finally {
+    copies.release();
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { measureDrain, type DrainShape } from '../support/measured-drain.ts';
+import { measureAfterDrain, measureDrain, type DrainShape } from '../support/measured-drain.ts';
 
 const MEMORY = '350MiB';
 const even = (partitions: number, each: number): number[] => Array.from({ length: partitions }, () => each);
@@ -23,4 +23,13 @@ describe('a drain stays within the byte budget that its receipt names, whatever 
     expect(receipt.peakRssBytes).toBeGreaterThan(0);
     expect(peakRssBytes).toBeLessThanOrEqual(receipt.memoryBytesMax);
   });
+});
+
+test('silver is built anew within the byte budget where a megabyte of blanks stands behind every event', async () => {
+  const shape = { counts: even(4, 150), bodyBytes: 1_000_000, blank: true, memory: '640MiB' };
+  const { printed, peakRssBytes } = await measureAfterDrain(shape, ['rebuild', 'silver']);
+  expect(printed).toMatchObject({ outcome: 'complete', exitCode: 0 });
+  const legs = { table: 'silver/call_legs', outcome: 'complete', rowsIn: 600, accepted: 600 };
+  expect(printed['tables']).toContainEqual(expect.objectContaining(legs));
+  expect(peakRssBytes).toBeLessThanOrEqual(640 * 2 ** 20);
 });

@@ -8,6 +8,8 @@ export interface HubShape {
   readonly counts: readonly number[];
   /** Bytes of a body; a leg's 300 where it is not said. */
   readonly bodyBytes?: number;
+  /** Larger bodies are padded with blanks: small in a file, and large in memory. */
+  readonly blank?: boolean;
 }
 
 /** Appended at once: more would be one write of many megabytes. */
@@ -17,20 +19,21 @@ const DELIVERY_BYTES_MAX = 1_000_000;
  * Writes the partitions of a hub into its data folder, past AMQP: five million events take seconds, not minutes. The
  * bodies are legs with random ids, larger ones padded with what a compressor cannot guess.
  */
-export function fillHub(dataFolder: string, { name, counts, bodyBytes = 0 }: HubShape): void {
+export function fillHub(dataFolder: string, { name, counts, bodyBytes = 0, blank = false }: HubShape): void {
   const random = randomNumbers(20260105);
+  const bodyOf = (): Buffer => (blank ? blankBody(random, bodyBytes) : body(random, bodyBytes));
   for (const [index, count] of counts.entries()) {
     const log = new PartitionLog(join(dataFolder, 'hubs', name, String(index)), String(index));
-    for (let done = 0; done < count;) done += appendSome(log, count - done, random, bodyBytes);
+    for (let done = 0; done < count;) done += appendSome(log, count - done, bodyOf, bodyBytes);
     log.close();
   }
 }
 
-function appendSome(log: PartitionLog, countMax: number, random: () => number, bodyBytes: number): number {
+function appendSome(log: PartitionLog, countMax: number, bodyOf: () => Buffer, bodyBytes: number): number {
   const [pieces, starts, ends]: [Buffer[], number[], number[]] = [[], [], []];
   let used = 0;
   while (starts.length < countMax && (used === 0 || used + bodyBytes < DELIVERY_BYTES_MAX)) {
-    const section = dataSection(body(random, bodyBytes));
+    const section = dataSection(bodyOf());
     pieces.push(section);
     starts.push(used);
     used += section.length;
@@ -47,6 +50,12 @@ function body(random: () => number, bytes: number): Buffer {
   const rest = Buffer.alloc(padding, ' ');
   for (let at = 0; at + 8 <= rest.length; at += 8) rest.write(random().toString(16).padStart(8, '0'), at);
   return Buffer.concat([Buffer.from(`${leg.slice(0, -1)},"padding":"`), rest, Buffer.from('"}')]);
+}
+
+/** White space behind an object is none of it. */
+function blankBody(random: () => number, bytes: number): Buffer {
+  const leg = Buffer.from(legBody(random));
+  return Buffer.concat([leg, Buffer.alloc(Math.max(0, bytes - leg.length), ' ')]);
 }
 
 /** An AMQP data section with a four-byte length. */

@@ -8,6 +8,10 @@ import { openWorkshop, present, SmallLake, type Workshop } from '../../support/s
 const signal = new AbortController().signal;
 const TOKYO = 'Asia/Tokyo';
 
+interface Counted {
+  readonly numRecords: number;
+}
+
 let workshop: Workshop;
 let lake: SmallLake;
 beforeAll(async () => {
@@ -112,6 +116,27 @@ describe('rebuild silver', () => {
     await lake.rebuildSilver('call_legs');
     const sorted = (rows: typeof before) => rows.map((row) => JSON.stringify(row)).toSorted();
     expect(sorted(await lake.rows('silver/rejected_events'))).toEqual(sorted(before));
+  });
+
+  test('bodies that are small in their files and large in memory are taken a part at a time', async () => {
+    // Of one day, so that a commit is one file: the first has more than a slice takes, the others together.
+    const blank = (at: number) => arrival('call_legs', `${at}${' '.repeat(2 ** 20)}`, { sequence: 2 * at });
+    const sizes = [50, 12, 12, 12, 12];
+    for (const [commit, size] of sizes.entries()) {
+      await lake.bronze(
+        'call_legs',
+        Array.from({ length: size }, (_, at) => blank(100 * commit + at)),
+      );
+    }
+    const rows = sizes.reduce((sum, size) => sum + size, 0);
+    expect(await lake.rebuildSilver('call_legs')).toMatchObject({ rowsIn: rows, rejected: rows, rows: 0 });
+    const { files } = present(await lake.snapshot('silver/rejected_events'));
+    const counts = [...files.values()].map(({ statistics = '{}' }) => (JSON.parse(statistics) as Counted).numRecords);
+    // Each slice leaves a file of what it rejected. A large body counts four times: so many have room in one.
+    expect(Math.max(...counts)).toBeLessThanOrEqual(40);
+    expect(counts).toEqual([25, 25, 36, 12]);
+    const numbers = (await lake.rows('silver/rejected_events')).map((row) => row['sequence_number']);
+    expect(new Set(numbers).size).toBe(rows);
   });
 
   test('a stop leaves both tables as they are', async () => {

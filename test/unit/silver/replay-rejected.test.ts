@@ -5,7 +5,7 @@ import { text } from '../../../schemas/event-fields.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
 import { arrival, call, leg } from '../../support/call-centre-events.ts';
 import { dyingStore } from '../../support/dying-store.ts';
-import { openWorkshop, SmallLake, type Workshop } from '../../support/small-lake.ts';
+import { openWorkshop, present, SmallLake, type Workshop } from '../../support/small-lake.ts';
 
 let workshop: Workshop;
 let lake: SmallLake;
@@ -100,6 +100,25 @@ describe('replay of rejected events after a fix', () => {
     const reasons = rows.filter((row) => row['dataset'] === 'call_legs').map((row) => row['reason']);
     expect(reasons.filter((reason) => reason === 'range:area')).toEqual([]);
     expect(reasons).toHaveLength(4);
+  });
+
+  test('bodies that are small in their files and large in memory are judged a few files at a time', async () => {
+    const large = (id: string) => {
+      const small = leg({ leg_id: id });
+      return { ...small, body: `${small.body}${' '.repeat(2 ** 20)}` };
+    };
+    for (let commit = 0; commit < 4; commit++) {
+      await lake.bronze(
+        'call_legs',
+        Array.from({ length: 12 }, (_, at) => large(`${commit}/${at}`)),
+      );
+      await lake.silver('call_legs', { dataset: faulty });
+    }
+    const before = present(await lake.snapshot('silver/rejected_events'));
+    expect(before.files.size).toBe(4);
+    expect(await lake.replayRejected('call_legs')).toMatchObject({ judged: 48, accepted: 48 });
+    // A large body counts four times: three files have room, and then the fourth.
+    expect(present(await lake.snapshot('silver/rejected_events')).version).toBe(before.version + 2);
   });
 
   test('a stop before it changes nothing', async () => {

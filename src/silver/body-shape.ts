@@ -9,8 +9,27 @@ import type { EventRules, RuledField } from './event-rules.ts';
  */
 export interface BodyShape {
   readonly pattern: string;
+  /**
+   * The same as a text around the values of the fields, which costs a third of the pattern to compare. For bodies
+   * without a backslash: no value has a quote then, so that one that is this text around its own values has no other
+   * reading. Undefined where a leaf is no field's value.
+   */
+  readonly text: BodyText | undefined;
   /** Names of the outermost object that the contract does not have. */
   readonly unknown: readonly string[];
+}
+
+/** Texts, and fields between them by their names: a value as JSON has it, a string without its quotes. */
+export type BodyText = readonly (string | TextField | OptionalField)[];
+
+export interface TextField {
+  readonly field: string;
+}
+
+/** A field that is not there with what stands around it where its value is null. */
+export interface OptionalField extends TextField {
+  readonly before: string;
+  readonly after: string;
 }
 
 const limits = {
@@ -28,7 +47,7 @@ const ESCAPED =
   String.raw`u(?:00[2-6]${HEX}|007[0-9a-eA-E]|00[89a-fA-F]${HEX}|0[1-9a-fA-F]${HEX}${HEX}` +
   String.raw`|[1-9a-cA-CeEfF]${HEX}${HEX}${HEX}|[dD][0-7]${HEX}${HEX}` +
   String.raw`|[dD][89abAB]${HEX}${HEX}\\u[dD][c-fC-F]${HEX}${HEX})`;
-const TIMESTAMP =
+export const TIMESTAMP =
   '20[0-9][0-9]-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]' +
   String.raw`(?:\.[0-9]{1,9})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])`;
 const FLAG = '(?:true|false)';
@@ -47,17 +66,33 @@ export function canonicalShape({ fields }: EventRules): BodyShape | undefined {
     if (field.optional) return index < first ? `(?:${member},)?` : `(?:,${member})?`;
     return index === first ? member : `,${member}`;
   });
-  return { pattern: `\\{${members.join('')}\\}`, unknown: [] };
+  return { pattern: `\\{${members.join('')}\\}`, text: canonicalText(fields, first), unknown: [] };
+}
+
+function canonicalText(fields: readonly RuledField[], first: number): BodyText {
+  const members = fields.flatMap((field, index): BodyText => {
+    const quote = quoteOf(field);
+    const before = `${index > first ? ',' : ''}"${field.name}":${quote}`;
+    const after = `${quote}${index < first ? ',' : ''}`;
+    return field.optional ? [{ field: field.name, before, after }] : [before, { field: field.name }, after];
+  });
+  return ['{', ...members, '}'];
+}
+
+function quoteOf({ kind }: RuledField): string {
+  return kind === 'text' || kind === 'timestamp' ? '"' : '';
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|true|false|null|[{}[\],:]|[ \t\r\n]+/gy;
 
-/** The pattern of a body that zod accepted; undefined where it is too large or odd to be worth one. */
-export function patternOf(rules: EventRules, body: string): string | undefined {
+/** The shape of a body that zod accepted; undefined where it is too large or odd to be worth one. */
+export function shapeOf(rules: EventRules, body: string): Pick<BodyShape, 'pattern' | 'text'> | undefined {
   if (body.length > limits.codeUnitsMax) return undefined;
   const fields = new Map(rules.fields.map((field) => [field.name, field]));
   const open: string[] = [];
+  const text: (string | TextField)[] = [];
   let [pattern, name, leaves] = ['', '', 0];
+  let isKnown = true;
   let isName = false;
   for (const [token] of body.matchAll(TOKEN)) {
     const isValue = !' \t\r\n{}[],:'.includes(token.charAt(0));
@@ -67,15 +102,24 @@ export function patternOf(rules: EventRules, body: string): string | undefined {
       name = token.slice(1, -1);
     }
     if (isValue && !isName) leaves++;
-    pattern +=
-      isValue && !isName ? leafPattern(token, open.length === 1 ? fields.get(name) : undefined) : literal(token);
+    if (isValue && !isName) {
+      const field = open.length === 1 ? fields.get(name) : undefined;
+      pattern += leafPattern(token, field);
+      // Null has no value to stand for it, and of unknown fields nothing is read.
+      isKnown &&= field !== undefined && token !== 'null';
+      const quote = field === undefined ? '' : quoteOf(field);
+      text.push(quote, { field: name }, quote);
+    } else {
+      pattern += literal(token);
+      text.push(token);
+    }
     if (token === '{' || token === '[') open.push(token);
     if (token === '}' || token === ']') open.pop();
     if (leaves > limits.leavesMax || open.length > limits.depthMax) return undefined;
     if (token === '{' || token === ',') isName = open.at(-1) === '{';
     else if (token === '[' || token === ':') isName = false;
   }
-  return pattern;
+  return { pattern, text: isKnown ? text : undefined };
 }
 
 function leafPattern(token: string, field: RuledField | undefined): string {

@@ -1,5 +1,5 @@
 import type { DatasetContract } from '../../schemas/contract.ts';
-import { canonicalShape, patternOf, type BodyShape } from './body-shape.ts';
+import { canonicalShape, shapeOf, type BodyShape } from './body-shape.ts';
 import { eventRules, type EventRules } from './event-rules.ts';
 import { judge } from './judge.ts';
 
@@ -52,7 +52,7 @@ export class LearnedShapes {
   #shapeOf(body: string): BodyShape | undefined {
     if (this.rules === undefined) return undefined;
     const verdict = judge(this.dataset, body);
-    const pattern = verdict.accepted ? patternOf(this.rules, body) : undefined;
-    return verdict.accepted && pattern !== undefined ? { pattern, unknown: verdict.unknown } : undefined;
+    const shape = verdict.accepted ? shapeOf(this.rules, body) : undefined;
+    return verdict.accepted && shape !== undefined ? { ...shape, unknown: verdict.unknown } : undefined;
   }
 }

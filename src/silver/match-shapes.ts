@@ -1,6 +1,7 @@
+import { present } from '../base/assert.ts';
 import { filled, quoted } from '../base/identifiers.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
-import { integerBounds, type BodyShape } from './body-shape.ts';
+import { integerBounds, TIMESTAMP, type BodyShape, type BodyText } from './body-shape.ts';
 import type { EventRules, RuledField } from './event-rules.ts';
 
 const matchSql = sqlFile(new URL('statements/match-shapes.sql', import.meta.url));
@@ -23,16 +24,18 @@ export async function matchShapes(
   signal: AbortSignal,
 ): Promise<void> {
   const into = source === 'bronze' ? 'CREATE OR REPLACE TABLE judged AS' : 'INSERT INTO judged';
+  const parameters = new NamedTexts();
   const select = filled(matchSql, {
     values: rules.fields.map((field) => `${valueOf(field)} AS ${quoted(field.name)}`).join(', '),
-    checks: [...rules.fields.map(checkOf), ...rules.orders.map(orderOf)].join(' AND '),
+    checks: [...rules.fields.map(checkOf), ...rules.orders.map((order) => orderOf(rules, order))].join(' AND '),
+    instants: instantsOf(rules),
+    timestamps: timestampsOf(rules, parameters),
     structure: structureOf(rules),
     ...SOURCES[source],
-    shapes: shapes.map((_, at) => `WHEN regexp_full_match(body, $shape${at}) THEN ${firstNumber + at}`).join(' '),
+    shapes: shapesOf(shapes, firstNumber, parameters),
     source,
   });
-  const patterns = Object.fromEntries(shapes.map(({ pattern }, at) => [`shape${at}`, pattern]));
-  await area.run(`${into} ${select}`, patterns, signal);
+  await area.run(`${into} ${select}`, parameters.values, signal);
   await area.run(leftOverSql, undefined, signal);
 }
 
@@ -45,6 +48,72 @@ const SOURCES = {
   left_over: { position: 'position', is_large: 'is_large' },
 } as const;
 
+/** Texts that are parameters of a statement, each once. */
+class NamedTexts {
+  readonly values: Record<string, string> = {};
+  readonly #names = new Map<string, string>();
+
+  name(text: string): string {
+    const known = this.#names.get(text);
+    if (known !== undefined) return known;
+    const name = `text${this.#names.size}`;
+    this.values[name] = text;
+    this.#names.set(text, `$${name}`);
+    return `$${name}`;
+  }
+}
+
+/** The texts of all shapes are tried first. */
+function shapesOf(shapes: readonly BodyShape[], firstNumber: number, parameters: NamedTexts): string {
+  const numbered = shapes.map((shape, at) => ({ ...shape, number: firstNumber + at }));
+  const texts = numbered.flatMap(({ text, number }) =>
+    text === undefined ? [] : `WHEN is_plain AND body = ${concatenated(text, parameters)} THEN ${number}`,
+  );
+  const patterns = numbered.map(
+    ({ pattern, number }) =>
+      `WHEN NOT is_large AND regexp_full_match(body, ${parameters.name(pattern)}) THEN ${number}`,
+  );
+  return [...texts, ...patterns].join(' ');
+}
+
+/** `concat` passes over null, `||` does not. */
+function concatenated(text: BodyText, parameters: NamedTexts): string {
+  const parts: string[] = [];
+  let literal = '';
+  const value = (field: string): string => `event.${quoted(field)}`;
+  for (const part of text) {
+    if (typeof part === 'string') {
+      literal += part;
+      continue;
+    }
+    if (literal !== '') parts.push(parameters.name(literal));
+    literal = '';
+    if ('before' in part) {
+      parts.push(`(${parameters.name(part.before)} || ${value(part.field)} || ${parameters.name(part.after)})`);
+    } else parts.push(value(part.field));
+  }
+  if (literal !== '') parts.push(parameters.name(literal));
+  return `concat(${parts.join(', ')})`;
+}
+
+/** The instants of the event, read once. */
+function instantsOf({ fields }: EventRules): string {
+  const instants = fields.filter(({ kind }) => kind === 'timestamp');
+  if (instants.length === 0) return 'NULL';
+  const members = instants.map(({ name }) => `${quoted(name)} := TRY_CAST(event.${quoted(name)} AS TIMESTAMPTZ)`);
+  return `struct_pack(${members.join(', ')})`;
+}
+
+function timestampsOf({ fields }: EventRules, parameters: NamedTexts): string {
+  const checks = fields
+    .filter(({ kind }) => kind === 'timestamp')
+    .map(({ name, optional }) => {
+      const check = `regexp_full_match(event.${quoted(name)}, ${parameters.name(TIMESTAMP)})`;
+      return optional ? `(event.${quoted(name)} IS NULL OR ${check})` : check;
+    });
+  return checks.length === 0 ? 'true' : checks.join(' AND ');
+}
+
 const TYPES: Readonly<Record<string, string>> = {
   string: 'VARCHAR',
   long: 'BIGINT',
@@ -56,15 +125,14 @@ const TYPES: Readonly<Record<string, string>> = {
 /** What json_transform reads: null is then a value that is none, but for optional fields, which are checked as read. */
 function structureOf({ fields }: EventRules): string {
   const members = fields.map(({ name, type, optional }) => {
-    if (!optional) return `"${name}":"${TYPES[type]}"`;
-    return `"${name}":"${type === 'timestamp' ? 'VARCHAR' : type === 'integer' ? 'BIGINT' : TYPES[type]}"`;
+    if (type === 'timestamp') return `"${name}":"VARCHAR"`;
+    return `"${name}":"${optional && type === 'integer' ? 'BIGINT' : TYPES[type]}"`;
   });
   return `'{${members.join(',')}}'`;
 }
 
-function readOf({ name, type, optional }: RuledField): string {
-  const read = `event.${quoted(name)}`;
-  return optional && type === 'timestamp' ? `TRY_CAST(${read} AS TIMESTAMPTZ)` : read;
+function readOf({ name, kind }: Pick<RuledField, 'name' | 'kind'>): string {
+  return `${kind === 'timestamp' ? 'instants' : 'event'}.${quoted(name)}`;
 }
 
 function valueOf(field: RuledField): string {
@@ -79,9 +147,10 @@ function checkOf(field: RuledField): string {
 }
 
 const CHECKS: Readonly<Record<RuledField['kind'], (value: string, field: RuledField) => string>> = {
-  // Bytes bound code points from above.
+  // Bytes bound code points from above, and one is at least one.
   text: (value, { low, high }) =>
-    `strlen(${value}) <= ${Math.floor(high)}${low > 1 ? ` AND length(${value}) >= ${Math.ceil(low)}` : ''}`,
+    `strlen(${value}) ${low > 0 ? 'BETWEEN 1 AND' : '<='} ${Math.floor(high)}` +
+    (low > 1 ? ` AND length(${value}) >= ${Math.ceil(low)}` : ''),
   integer(value, field) {
     const [low, high] = integerBounds(field);
     return `${value} BETWEEN ${low} AND ${high}`;
@@ -91,6 +160,14 @@ const CHECKS: Readonly<Record<RuledField['kind'], (value: string, field: RuledFi
   flag: (value) => `${value} IS NOT NULL`,
 };
 
-function orderOf({ first, second }: EventRules['orders'][number]): string {
-  return `event.${quoted(second)} >= event.${quoted(first)}`;
+function orderOf({ fields }: EventRules, { first, second }: EventRules['orders'][number]): string {
+  const [from, to] = [first, second].map((name) => {
+    return readOf(
+      present(
+        fields.find((field) => field.name === name),
+        `field ${name}`,
+      ),
+    );
+  });
+  return `${to} >= ${from}`;
 }

@@ -1,4 +1,4 @@
--- Reads the fields of the rows whose body has a known shape, and checks what no pattern can. Shape 0: zod must judge;
+-- Reads the fields of the rows whose body has a known shape, and checks what no shape can. Shape 0: zod must judge;
 -- only then does the row keep its body, a large one aside.
 SELECT
   {values},
@@ -13,18 +13,28 @@ SELECT
 FROM (
   SELECT * REPLACE (CASE WHEN {checks} THEN shape ELSE 0 END AS shape)
   FROM (
-    SELECT *, json_transform(CASE WHEN shape > 0 THEN body END, {structure}) AS event
+    SELECT *, CASE {shapes} ELSE 0 END AS shape
     FROM (
       SELECT
-        body,
-        body_base64,
-        enqueued_at,
-        partition_id,
-        sequence_number,
-        {position} AS position,
-        {is_large} AS is_large,
-        CASE WHEN is_large THEN 0 {shapes} ELSE 0 END AS shape
-      FROM {source}
+        *,
+        {instants} AS instants,
+        -- Without an escape or a control character, and with timestamps in the contract's form: then a body that is
+        -- the text of a shape around its own values is sound.
+        NOT contains(body, chr(92)) AND NOT contains(body, chr(127)) AND {timestamps} AS is_plain
+      FROM (
+        SELECT *, json_transform(CASE WHEN NOT is_large AND json_valid(body) THEN body END, {structure}) AS event
+        FROM (
+          SELECT
+            body,
+            body_base64,
+            enqueued_at,
+            partition_id,
+            sequence_number,
+            {position} AS position,
+            {is_large} AS is_large
+          FROM {source}
+        )
+      )
     )
   )
 )

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { SluiceError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -81,7 +81,7 @@ export class Broker {
     this.faults = this.#makeFaults();
   }
 
-  accept(socket: Socket): void {
+  accept(socket: Duplex): void {
     const connection = this.#container.accept(socket);
     this.#connections.set(connection, new Claims());
     socket.on('close', () => {

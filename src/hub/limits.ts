@@ -27,6 +27,12 @@ export const HUB_LIMITS = {
   /** Clients get this long to answer the detach of a hub that stops. */
   stopGraceMs: 300,
   stopTickMs: 10,
+  /** A connection that has said nothing for this long, or not asked for a WebSocket to the end, is dropped. */
+  firstBytesMsMax: 60_000,
+  /** One message of a WebSocket: clients put a frame in each. */
+  webSocketMessageBytesMax: 8 * MiB,
+  /** A peer gets this long to answer the close of a WebSocket. */
+  webSocketCloseMsMax: 5_000,
   /** Tries to find one port that is free on both 127.0.0.1 and ::1. */
   freePortAttemptsMax: 20,
 } as const;

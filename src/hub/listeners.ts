@@ -1,7 +1,9 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import type { Duplex } from 'node:stream';
 import { SluiceError } from '../base/errors.ts';
+import { acceptEither } from './accept-either.ts';
 import { HUB_LIMITS } from './limits.ts';
 
 export interface Listener {
@@ -31,12 +33,13 @@ export async function listenOnLocalhost(port: number, purpose: string, make: Mak
   }
 }
 
-export function makeAmqpServer(accept: (socket: Socket) => void): Make {
-  return () => createTcpServer(accept);
+/** AMQP as it is, and over WebSockets. */
+export function makeAmqpServer(accept: (stream: Duplex) => void): Make {
+  return () => createTcpServer(acceptEither(accept));
 }
 
-export function makeTlsServer(certificate: { cert: string; key: string }, accept: (socket: Socket) => void): Make {
-  return () => createTlsServer(certificate, accept);
+export function makeTlsServer(certificate: { cert: string; key: string }, accept: (stream: Duplex) => void): Make {
+  return () => createTlsServer(certificate, acceptEither(accept));
 }
 
 /** `GET /health`, as Microsoft's emulator answers it. */

@@ -4,7 +4,7 @@
  * Three things are changed: performatives go out at their full length (rhea trims trailing nulls, and pyamqp reads
  * by position), payloads come in as bytes (decoding loses AMQP types), and a session's flow wakes all its links.
  */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import rhea from 'rhea';
 import { HUB_LIMITS } from './limits.ts';
 
@@ -106,10 +106,11 @@ interface FlowIn {
 }
 
 export interface AmqpConnection {
-  readonly socket: Socket;
+  /** A socket, or a WebSocket as a stream. */
+  readonly socket: Duplex;
   readonly max_frame_size?: number | null;
   create_session(bufferSize?: number): AmqpSession;
-  accept(socket: Socket): void;
+  accept(socket: Duplex): void;
   close(error?: LinkError & { info: object }): void;
   _write_frame(channel?: number, frame?: Composite, payload?: Buffer): void;
   _register(): void;
@@ -141,7 +142,7 @@ export interface MessageContext {
 export interface AmqpContainer {
   on(event: 'message', listener: (context: MessageContext) => void): void;
   on(event: string, listener: (context: LinkContext) => void): void;
-  accept(socket: Socket): AmqpConnection;
+  accept(socket: Duplex): AmqpConnection;
 }
 
 /** Sent as `open`; rhea takes these fields from a connection's options alone. */

@@ -3,17 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { randomNumbers } from '../../bench/bodies.ts';
-import { valueAt } from '../../src/base/byte-column.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { MiB } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { openEventSource } from '../../src/eventhubs/eventhubs.ts';
-import type { EventBatch, EventSource, Receiver } from '../../src/eventhubs/eventhubs.ts';
+import type { EventSource, Receiver } from '../../src/eventhubs/eventhubs.ts';
 import { startHub } from '../../src/hub/hub.ts';
 import type { RunningHub } from '../../src/hub/hub.ts';
-import { PartitionLog } from '../../src/hub/partition-log.ts';
-import { data } from '../support/amqp-bytes.ts';
-import { oddEvent } from '../support/odd-events.ts';
+import { fillOdd, textOf } from '../support/odd-hub.ts';
 
 /** Seeds that ever failed stay here. */
 const SEEDS = [1, 2];
@@ -25,7 +22,10 @@ let hub: RunningHub;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-agree-'));
-  for (const seed of SEEDS) for (let index = 0; index < PARTITIONS; index++) fill(seed, index);
+  for (const seed of SEEDS)
+    for (let index = 0; index < PARTITIONS; index++) {
+      fillOdd(folder, `odd-${seed}`, String(index), EVENTS, seed * 1000 + index);
+    }
   const hubs = SEEDS.map((seed) => ({ name: `odd-${seed}`, partitionCount: PARTITIONS, consumerGroups: [] }));
   hub = await startHub({ amqpPort: 0, tlsPort: 'off', healthPort: 'off', dataFolder: folder, hubs });
 });
@@ -34,18 +34,6 @@ afterAll(async () => {
   await hub.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** Events of every form, past AMQP, with keys of some, and a large one now and then. */
-function fill(seed: number, index: number): void {
-  const random = randomNumbers(seed * 1000 + index);
-  const log = new PartitionLog(join(folder, 'hubs', `odd-${seed}`, String(index)), String(index));
-  for (let i = 0; i < EVENTS; i++) {
-    const payload = i % 500 === 250 ? data(Buffer.alloc(200_000 + (random() % 700_000), i)) : oddEvent(random);
-    const partitionKey = random() % 3 === 0 ? `key ${random() % 50}` : undefined;
-    log.append({ payload, starts: [0], ends: [payload.length] }, Date.UTC(2026, 0, 5) + i, partitionKey);
-  }
-  log.close();
-}
 
 /** Every column of every event, as text; with a fault of the seed's choice after some batches. */
 async function rowsOf(receiver: Receiver, seed: number, partitionId: string): Promise<string[]> {
@@ -77,15 +65,6 @@ function fault(which: number): void {
   else if (which === 2) faults.endSessions({ condition: 'amqp:internal-error', description: 'an error' });
   else faults.detachLinks({ condition: 'amqp:link:detach-forced', description: 'maintenance' });
   faults.leaveUnsettled(which === 3);
-}
-
-function textOf(batch: EventBatch, row: number): string {
-  const columns = [batch.bodies, batch.offsets, batch.partitionKeys, batch.properties].map((column) => {
-    const value = valueAt(column, row);
-    if ((value === undefined) !== (column.nulls?.[row] === 1)) throw new Error('a null that is none');
-    return value === undefined ? 'null' : Buffer.from(value).toString('latin1');
-  });
-  return [batch.sequenceNumbers[row], batch.enqueuedAtUs[row], ...columns].map(String).join('|');
 }
 
 test.for(SEEDS)(

@@ -19,6 +19,8 @@ export const LIMITS = {
   eventHubsBusyMs: 4_000,
   /** A question to Event Hubs with all its tries: by then the run has named the endpoint that is down. */
   eventHubsAnswerMsMax: 15_000,
+  /** One message of a WebSocket: the service puts a frame or a few in each. */
+  webSocketMessageBytesMax: 16 * MiB,
 } as const;
 
 export { KiB, MiB };

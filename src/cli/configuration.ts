@@ -5,6 +5,7 @@ import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { Setting } from '../base/options.ts';
+import type { ProxyVariables, Route, Transport } from '../eventhubs/eventhubs.ts';
 import { parseLake } from '../storage/open-store.ts';
 import { nearest, suggestion } from './nearest.ts';
 import { SETTINGS } from './settings.ts';
@@ -25,6 +26,8 @@ export interface Configuration {
   readonly onLoss: 'fail' | 'record';
   readonly start: 'earliest' | 'latest';
   readonly receiver: 'direct' | 'sdk';
+  /** How Event Hubs is reached. */
+  readonly route: Route;
   readonly memoryBytesMax: number;
   readonly threads: number;
   readonly scratch: { readonly folder: string; readonly bytesMax: number };
@@ -67,6 +70,7 @@ export function readConfiguration(environment: Environment): Configuration {
     onLoss: given('SLUICE_ON_LOSS') as 'fail' | 'record',
     start: given('SLUICE_START') as 'earliest' | 'latest',
     receiver: given('SLUICE_RECEIVER') as 'direct' | 'sdk',
+    route: { transport: given('SLUICE_TRANSPORT') as Transport, proxy: proxyVariables(environment) },
     memoryBytesMax: memoryBytes(text('SLUICE_MEMORY')),
     threads: threads(text('SLUICE_THREADS')),
     scratch: scratch(text('SLUICE_SCRATCH')),
@@ -111,6 +115,12 @@ function textOf(environment: Environment, setting: Setting): string | undefined 
     );
   }
   return value;
+}
+
+/** Those that are given: every program on a machine shares them, and an empty one switches the proxy off. */
+function proxyVariables(environment: Environment): ProxyVariables {
+  const names = ['HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy'] as const;
+  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
 function hubNames(text: string | undefined): ReadonlyMap<string, string> {

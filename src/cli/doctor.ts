@@ -128,11 +128,11 @@ async function* hubFindings(
   }
   const connection = configuration.eventHubs;
   const hubName = hubNameOf(configuration, pipeline);
-  const { consumerGroup } = configuration;
+  const { consumerGroup, route } = configuration;
   const log = terminal.logOf({ logLevel: 'error' });
   const all = pipeline.datasets.map(async ({ name }) => {
     const hub = hubName(name);
-    const source = openEventSource({ connection, hub, consumerGroup, clock: systemClock, log });
+    const source = openEventSource({ connection, hub, consumerGroup, route, clock: systemClock, log });
     try {
       const there = await finding(`hub ${hub}`, () => checkHub(source, signal));
       if (there.state === 'failed') return [there];
@@ -141,7 +141,13 @@ async function* hubFindings(
       await source.close();
     }
   });
-  for (const found of await Promise.all(all)) yield* found;
+  const answers = (await Promise.all(all)).flat();
+  yield* answers;
+  if (route.transport === 'websocket' || !answers.some(({ exitCode }) => exitCode === 4)) return;
+  if (Object.keys(route.proxy).some((name) => /^https_proxy$/i.test(name))) {
+    const warning = 'HTTPS_PROXY is set, and AMQP over TCP goes past it; SLUICE_TRANSPORT=websocket goes through';
+    yield await finding('proxy', () => ({ warning }));
+  }
 }
 
 /** What lies in the lake against the settings and the hubs. */

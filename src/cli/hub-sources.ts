@@ -74,10 +74,15 @@ export async function reachHubs(
   const { clock, log, soft, hard } = tools;
   const open = tools.openEventSource ?? (await import('../eventhubs/eventhubs.ts')).openEventSource;
   const connection = required(configuration.eventHubs, 'SLUICE_EVENTHUBS', EVENTHUBS_HINT);
-  const { consumerGroup, receiver } = configuration;
+  const { consumerGroup, receiver, route } = configuration;
+  if (route.transport === 'websocket' && receiver === 'direct') {
+    log.info(
+      'SLUICE_TRANSPORT=websocket: the genuine client reads, since the direct receiver speaks AMQP over TCP alone',
+    );
+  }
   const sources = datasets.map((dataset) => {
     const hub = hubName(dataset.name);
-    return { dataset, hub, source: open({ connection, hub, consumerGroup, receiver, clock, log }) };
+    return { dataset, hub, source: open({ connection, hub, consumerGroup, receiver, route, clock, log }) };
   });
   const signal = AbortSignal.any([soft, hard]);
   const answers = await Promise.allSettled(sources.map(({ source }) => reach(source, consumerGroup, signal)));

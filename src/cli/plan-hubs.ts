@@ -31,12 +31,12 @@ export async function planHubs(
   const { configuration, pipeline, store, clock, log } = place;
   const { openEventSource } = await import('../eventhubs/eventhubs.ts');
   const connection = required(configuration.eventHubs, 'SLUICE_EVENTHUBS', EVENTHUBS_HINT);
-  const { consumerGroup, start } = configuration;
+  const { consumerGroup, route, start } = configuration;
   const hubName = hubNameOf(configuration, pipeline);
   const objects = await checkpointObjects(configuration, store, signal, { create: false });
   const planned = async (dataset: string): Promise<PlannedHub> => {
     const hub = hubName(dataset);
-    const source = openEventSource({ connection, hub, consumerGroup, clock, log });
+    const source = openEventSource({ connection, hub, consumerGroup, route, clock, log });
     const checkpoints = await checkpointsOf(objects, { source, hub }, consumerGroup);
     const [table, gaps] = [`bronze/${dataset}`, GAPS_ROOT].map((root) => ({ store, root })) as [Table, Table];
     try {

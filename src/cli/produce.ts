@@ -58,9 +58,10 @@ export async function sendEvents(
   const pipeline = await loadPipeline(configuration);
   const hubName = hubNameOf(configuration, pipeline);
   const connection = required(configuration.eventHubs, 'SLUICE_EVENTHUBS', EVENTHUBS_HINT);
+  const { route } = configuration;
   const { openEventSink } = await import('../eventhubs/eventhubs.ts');
   const open = new Map(
-    pipeline.datasets.map(({ name }) => [name, openEventSink({ connection, hub: hubName(name) })] as const),
+    pipeline.datasets.map(({ name }) => [name, openEventSink({ connection, hub: hubName(name), route })] as const),
   );
   const sinks = (dataset: string): EventSink => {
     const sink = open.get(dataset);

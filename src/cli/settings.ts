@@ -82,6 +82,17 @@ export const SETTINGS: readonly Setting[] = [
       '`sdk`, the genuine client alone, which takes several times the CPU.',
   },
   {
+    name: 'SLUICE_TRANSPORT',
+    kind: 'process',
+    type: 'choice',
+    choices: ['tcp', 'websocket'],
+    default: 'tcp',
+    prose:
+      'How AMQP travels: `tcp` by port 5671, or `websocket` by port 443 and through the proxy that `HTTPS_PROXY` ' +
+      'names, except to the hosts of `NO_PROXY`. Over WebSockets the genuine client reads, whatever ' +
+      '`SLUICE_RECEIVER` says.',
+  },
+  {
     name: 'SLUICE_MEMORY',
     kind: 'process',
     type: 'bytes',

@@ -45,7 +45,13 @@ function sentence(code: ErrorCode, endpoint: string, where: string, situation: S
     case 'eventhubs_protocol':
       return `${at} sent what is no AMQP 1.0 for ${where}`;
     case 'eventhubs_unavailable':
-      return `${at} did not answer for ${where}; check the host, the port and the network, then run again`;
+      if (situation.connection.webSocket === undefined) {
+        return `${at} did not answer for ${where}; check the host, the port and the network, then run again`;
+      }
+      return (
+        `${at} did not answer over WebSockets for ${where}; check the host, the port, the network and HTTPS_PROXY, ` +
+        'then run again'
+      );
     default:
       return `${at}: the client failed for ${where}`;
   }
@@ -68,7 +74,7 @@ const NAMES: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ['ArgumentOutOfRangeError', 'internal'],
 ]);
 
-const NETWORK_CODES = /^(E[A-Z]+|ERR_TLS_.*|UND_ERR_.*|.*CERT.*|UNABLE_TO_.*)$/;
+const NETWORK_CODES = /^(E[A-Z]+|ERR_TLS_.*|ERR_PROXY_.*|ERR_WEBSOCKET|UND_ERR_.*|.*CERT.*|UNABLE_TO_.*)$/;
 
 function codeOf(error: unknown, doing: Situation['doing']): ErrorCode {
   for (const each of flatten(error)) {

@@ -1,4 +1,9 @@
-import type { EventHubConsumerClient, EventHubProducerClient } from '@azure/event-hubs';
+import type {
+  EventHubClientOptions,
+  EventHubConsumerClient,
+  EventHubProducerClient,
+  RetryMode,
+} from '@azure/event-hubs';
 import type { TokenCredential } from '@azure/identity';
 import { LIMITS } from '../base/limits.ts';
 import type { Connection } from './connection.ts';
@@ -18,8 +23,8 @@ export async function openConsumer(
   consumerGroup: string,
   userAgent: string,
 ): Promise<EventHubConsumerClient> {
-  const { EventHubConsumerClient: Client, RetryMode } = await import('@azure/event-hubs');
-  const options = { userAgent, retryOptions: { ...RETRY_OPTIONS, mode: RetryMode.Exponential } };
+  const { EventHubConsumerClient: Client, RetryMode: Mode } = await import('@azure/event-hubs');
+  const options = { userAgent, ...(await optionsOf(connection, Mode.Exponential)) };
   if (connection.connectionString !== undefined) {
     return new Client(consumerGroup, connection.connectionString, hub, options);
   }
@@ -27,10 +32,17 @@ export async function openConsumer(
 }
 
 export async function openProducer(connection: Connection, hub: string): Promise<EventHubProducerClient> {
-  const { EventHubProducerClient: Client, RetryMode } = await import('@azure/event-hubs');
-  const options = { retryOptions: { ...RETRY_OPTIONS, mode: RetryMode.Exponential } };
+  const { EventHubProducerClient: Client, RetryMode: Mode } = await import('@azure/event-hubs');
+  const options = await optionsOf(connection, Mode.Exponential);
   if (connection.connectionString !== undefined) return new Client(connection.connectionString, hub, options);
   return new Client(connection.host, hub, await entraCredential(), options);
+}
+
+async function optionsOf({ webSocket }: Connection, mode: RetryMode): Promise<EventHubClientOptions> {
+  const retryOptions = { ...RETRY_OPTIONS, mode };
+  if (webSocket === undefined) return { retryOptions };
+  const { webSocketOptions } = await import('./web-socket.ts');
+  return { retryOptions, webSocketOptions: webSocketOptions(webSocket.isPlain, webSocket.proxy) };
 }
 
 export async function entraCredential(): Promise<TokenCredential> {

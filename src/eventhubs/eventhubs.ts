@@ -3,6 +3,7 @@ import { ChosenEventSource } from './chosen-source.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { CheckpointObjects, CheckpointScope } from './checkpoints.ts';
 import { parseConnection } from './connection.ts';
+import type { ProxyVariables, Route, Transport } from './connection.ts';
 import { SdkEventSink } from './sdk-sink.ts';
 import { SdkEventSource } from './sdk-source.ts';
 import type { SourceOptions } from './sdk-source.ts';
@@ -93,19 +94,30 @@ export type EventSourceOptions = Omit<SourceOptions, 'connection'> & {
   readonly connection: string;
   /** Who parses the frames of events: `direct` our own parser, `sdk` the genuine client. Default: `direct`. */
   readonly receiver?: Receiver;
+  /** Default: over TCP. WebSockets are read by the genuine client alone. */
+  readonly route?: Route;
 };
+
+export type { ProxyVariables, Route, Transport };
 
 export type Receiver = 'direct' | 'sdk';
 
 /** Checks the setting (`configuration`) and connects at the first question. */
-export function openEventSource({ connection, receiver, ...rest }: EventSourceOptions): EventSource {
-  const options = { ...rest, connection: parseConnection(connection) };
-  return receiver === 'sdk' ? new SdkEventSource(options) : new ChosenEventSource(options);
+export function openEventSource({ connection, receiver, route, ...rest }: EventSourceOptions): EventSource {
+  const options = { ...rest, connection: parseConnection(connection, route) };
+  return receiver === 'sdk' || route?.transport === 'websocket'
+    ? new SdkEventSource(options)
+    : new ChosenEventSource(options);
 }
 
 /** Checks the setting (`configuration`) and connects at the first send. */
-export function openEventSink(options: { readonly connection: string; readonly hub: string }): EventSink {
-  return new SdkEventSink({ hub: options.hub, connection: parseConnection(options.connection) });
+export function openEventSink(options: {
+  readonly connection: string;
+  readonly hub: string;
+  /** Default: over TCP. */
+  readonly route?: Route;
+}): EventSink {
+  return new SdkEventSink({ hub: options.hub, connection: parseConnection(options.connection, options.route) });
 }
 
 /** Checks a value of SLUICE_EVENTHUBS (`configuration`) and tells where it leads. */

@@ -25,6 +25,7 @@ describe('a setting that is wrong is refused by its name with what to do', () =>
     ['SLUICE_ON_LOSS', 'recrod', /did you mean record/],
     ['SLUICE_START', 'newest', /earliest or latest/],
     ['SLUICE_RECEIVER', 'own', /direct or sdk/],
+    ['SLUICE_TRANSPORT', 'http', /tcp or websocket/],
     ['SLUICE_MEMORY', 'much', /1GiB/],
     ['SLUICE_MEMORY', '1MB', /at least 128MiB/],
     ['SLUICE_THREADS', '0', /1 to 256/],
@@ -45,6 +46,21 @@ describe('a setting that is wrong is refused by its name with what to do', () =>
     const found = refused({ [name]: value });
     expect(found).toContain(name);
     expect(found).toMatch(message);
+  });
+});
+
+test('the way to Event Hubs: TCP by default, and of the variables of a proxy those that say something', () => {
+  expect(readConfiguration({}).route).toEqual({ transport: 'tcp', proxy: {} });
+  const given = {
+    SLUICE_TRANSPORT: 'websocket',
+    https_proxy: 'http://p:1',
+    HTTPS_PROXY: '',
+    NO_PROXY: 'a,b',
+    HTTP_PROXY: 'x',
+  };
+  expect(readConfiguration(given).route).toEqual({
+    transport: 'websocket',
+    proxy: { https_proxy: 'http://p:1', NO_PROXY: 'a,b' },
   });
 });
 

@@ -21,6 +21,33 @@ describe('SLUICE_EVENTHUBS', () => {
     });
   });
 
+  test('over WebSockets the port is 443 where none is given, and the flag of the emulator leaves TLS out', () => {
+    const route = { transport: 'websocket', proxy: { HTTPS_PROXY: 'http://user:p%40ss@proxy:3128' } } as const;
+    const { proxy } = route;
+    expect(parseConnection('n.servicebus.windows.net', route)).toMatchObject({
+      port: 443,
+      webSocket: { isPlain: false, proxy },
+    });
+    expect(parseConnection(`Endpoint=sb://n.servicebus.windows.net/;${key}`, route).port).toBe(443);
+    expect(parseConnection(`Endpoint=sb://localhost:7777;${key};UseDevelopmentEmulator=true`, route)).toMatchObject({
+      port: 7777,
+      webSocket: { isPlain: true, proxy },
+    });
+  });
+
+  test.each(['proxy:3128', 'proxy', 'socks5://proxy:1080', 'http://', 'http://user:%zz@proxy'])(
+    'a proxy %j is a configuration error that does not show it, over WebSockets alone',
+    (HTTPS_PROXY) => {
+      const proxy = { HTTPS_PROXY };
+      const parse = (transport: 'tcp' | 'websocket') => () => parseConnection('n.windows.net', { transport, proxy });
+      expect(parse('tcp')).not.toThrow();
+      expect(parse('websocket')).toThrow(/^HTTPS_PROXY is no URL such as http:\/\/PROXY:3128\.$/);
+      // Small letters go first.
+      const both = { HTTPS_PROXY, https_proxy: 'https://proxy' };
+      expect(() => parseConnection('n.windows.net', { transport: 'websocket', proxy: both })).not.toThrow();
+    },
+  );
+
   test.each([
     ['', /is empty/],
     ['localhost', /no host name/],

@@ -21,13 +21,16 @@ export function optimize(
     name: 'optimize',
     json: options.json ?? false,
     check: (pipeline: Pipeline) => void chosenTables(table, pipeline),
-    steps: (work: Maintenance) => {
-      let bytesLeft = options.maxInput;
-      const spend = (bytes: number): void => void (bytesLeft -= bytes);
-      return chosenTables(table, work.pipeline).map(({ root }) => step(work, root, () => bytesLeft, spend));
-    },
+    steps: (work: Maintenance) => optimizeSteps(work, table, options.maxInput),
   };
   return maintain(command, terminal);
+}
+
+/** A step a table, which together read at most so many bytes. */
+export function optimizeSteps(work: Maintenance, table: string | undefined, inputBytesMax: number): Step[] {
+  let bytesLeft = inputBytesMax;
+  const spend = (bytes: number): void => void (bytesLeft -= bytes);
+  return chosenTables(table, work.pipeline).map(({ root }) => step(work, root, () => bytesLeft, spend));
 }
 
 /** The table that is named `silver.call_legs`, `silver/call_legs`, or every one. */

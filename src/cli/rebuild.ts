@@ -21,7 +21,8 @@ export async function rebuild(layer: 'silver' | 'gold', options: RebuildOptions,
   return maintain({ name: 'rebuild', json: options.json ?? false, steps }, terminal);
 }
 
-function silverSteps(work: Maintenance): Step[] {
+/** A step a dataset. */
+export function silverSteps(work: Maintenance): Step[] {
   return work.pipeline.datasets.map((dataset) => ({
     table: `silver/${dataset.name}`,
     async run(signal) {
@@ -33,7 +34,8 @@ function silverSteps(work: Maintenance): Step[] {
   }));
 }
 
-function goldSteps(work: Maintenance, days: 'all' | readonly string[]): Step[] {
+/** A step a view. */
+export function goldSteps(work: Maintenance, days: 'all' | readonly string[]): Step[] {
   return work.pipeline.gold.map((view) => ({
     table: `gold/${view.name}`,
     async run(signal) {

@@ -3,7 +3,8 @@ import { present } from '../base/assert.ts';
 import { MiB } from '../base/limits.ts';
 import { replayRange } from '../bronze/bronze.ts';
 import { chosenDatasets, closeHubs, hubNameOf, reachHubs } from './hub-sources.ts';
-import type { Maintenance, Step } from './maintain.ts';
+import type { EventSource } from '../eventhubs/eventhubs.ts';
+import type { Maintenance, Step, StepResult } from './maintain.ts';
 import { GAPS_ROOT } from './tables.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -33,31 +34,42 @@ export function replayRangeStep(work: Maintenance, range: ReplayRange, terminal:
       try {
         const { source, failure } = present(hubs[0], 'the hub that was reached');
         if (failure !== undefined) throw failure;
-        const { partitionIds } = await source.hubProperties(signal);
-        const partitionId = String(range.partition);
-        if (!partitionIds.includes(partitionId)) throw noPartition(range, partitionIds);
-        const options = {
-          ...lake,
-          dataset: name,
-          source,
-          table: lake.table(`bronze/${name}`),
-          gaps: lake.table(GAPS_ROOT),
-          consumerGroup: configuration.consumerGroup,
-          fence: work.fence,
-          bytesMax: EVENT_BYTES_MAX,
-          softStop: work.stop,
-          partitionId,
-          range: { first: range.from, last: range.to },
-        };
-        const { outcome, ...facts } = await replayRange(options, signal);
-        const { missing, found, corrected } = facts;
-        const text = `bronze lacked ${missing} events; ${found} are added, ${corrected} are lost no more`;
-        return { outcome, text: missing + corrected === 0 ? 'bronze lacks nothing of the range' : text, facts };
+        return await replayFrom(source, work, name, range, signal);
       } finally {
         await closeHubs(hubs);
       }
     },
   };
+}
+
+/** The range of the dataset's hub, once that is reached. */
+export async function replayFrom(
+  source: EventSource,
+  { configuration, lake, fence, stop }: Maintenance,
+  dataset: string,
+  range: ReplayRange,
+  signal: AbortSignal,
+): Promise<StepResult> {
+  const { partitionIds } = await source.hubProperties(signal);
+  const partitionId = String(range.partition);
+  if (!partitionIds.includes(partitionId)) throw noPartition(range, partitionIds);
+  const options = {
+    ...lake,
+    dataset,
+    source,
+    table: lake.table(`bronze/${dataset}`),
+    gaps: lake.table(GAPS_ROOT),
+    consumerGroup: configuration.consumerGroup,
+    fence,
+    bytesMax: EVENT_BYTES_MAX,
+    softStop: stop,
+    partitionId,
+    range: { first: range.from, last: range.to },
+  };
+  const { outcome, ...facts } = await replayRange(options, signal);
+  const { missing, found, corrected } = facts;
+  const text = `bronze lacked ${missing} events; ${found} are added, ${corrected} are lost no more`;
+  return { outcome, text: missing + corrected === 0 ? 'bronze lacks nothing of the range' : text, facts };
 }
 
 function noPartition({ hub, partition }: ReplayRange, ids: readonly string[]): SluiceError {

@@ -42,7 +42,8 @@ function rangeOf({ hub, partition, from, to }: ReplayOptions): ReplayRange | und
   return { hub, partition, from, to };
 }
 
-function rejectedSteps(work: Maintenance, reason: string | undefined): Step[] {
+/** A step a dataset. */
+export function rejectedSteps(work: Maintenance, reason: string | undefined): Step[] {
   return work.pipeline.datasets.map((dataset) => ({
     table: `silver/${dataset.name}`,
     async run(signal) {

@@ -24,18 +24,20 @@ type Dead = Garbage | Sidecar;
 
 /** `sluice vacuum`: lists what nothing needs any more, and deletes it where that was asked for. */
 export function vacuum(table: string | undefined, options: VacuumOptions, terminal: Terminal): Promise<number> {
-  const steps = (work: Maintenance): Step[] => {
-    const tables = chosenTables(table, work.pipeline).map(({ root }) => tableStep(work, root, options));
-    return table === undefined ? [...tables, sidecarStep(work, options)] : tables;
-  };
   const command = {
     name: 'vacuum',
     json: options.json ?? false,
     readOnly: options.apply !== true,
     check: (pipeline: Maintenance['pipeline']) => void chosenTables(table, pipeline),
-    steps,
+    steps: (work: Maintenance) => vacuumSteps(work, table, options),
   };
   return maintain(command, terminal);
+}
+
+/** A step a table, and one for what stands beside them. */
+export function vacuumSteps(work: Maintenance, table: string | undefined, options: VacuumOptions): Step[] {
+  const tables = chosenTables(table, work.pipeline).map(({ root }) => tableStep(work, root, options));
+  return table === undefined ? [...tables, sidecarStep(work, options)] : tables;
 }
 
 function tableStep(work: Maintenance, root: string, options: VacuumOptions): Step {

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { openBronzeWorkshop } from '../support/bronze-lake.ts';
-import { openWorkshop } from '../support/small-lake.ts';
+import { openWorkshop, type Workshop } from '../support/small-lake.ts';
 import { bronzeScenario, playBronze } from './bronze-scenario.ts';
+import { maintenanceScenario, playMaintenance } from './maintenance-scenario.ts';
 import { playRuns, runScenario } from './run-scenario.ts';
 import { Tally } from './tally.ts';
 
@@ -41,14 +42,28 @@ export async function bronzeLevel({ first, count }: Seeds): Promise<Tally> {
 }
 
 /** Whole runs to gold, one after the other. Throws with the line that replays the first that fails. */
-export async function runLevel({ first, count }: Seeds): Promise<Tally> {
+export function runLevel(seeds: Seeds): Promise<Tally> {
+  return oneByOne('run', runScenario, playRuns, seeds);
+}
+
+/** Maintenance commands, as `runLevel`. */
+export function maintenanceLevel(seeds: Seeds): Promise<Tally> {
+  return oneByOne('maintenance', maintenanceScenario, playMaintenance, seeds);
+}
+
+async function oneByOne<Scenario>(
+  level: Level,
+  scenarios: fc.Arbitrary<Scenario>,
+  play: (scenario: Scenario, workshop: Workshop, tally: Tally) => Promise<void>,
+  { first, count }: Seeds,
+): Promise<Tally> {
   const tally = new Tally();
   const workshop = await openWorkshop();
   try {
     for (let seed = first; seed < first + count; seed++) {
-      const property = fc.asyncProperty(runScenario, (scenario) => playRuns(scenario, workshop, tally));
+      const property = fc.asyncProperty(scenarios, (scenario) => play(scenario, workshop, tally));
       // The hubs of a run share a real DuckDB: their order may differ from play to play, so nothing is shrunk.
-      report('run', seed, await fc.check(property, { seed, numRuns: 1, endOnFailure: true }));
+      report(level, seed, await fc.check(property, { seed, numRuns: 1, endOnFailure: true }));
       tally.seeds++;
     }
   } finally {
@@ -57,12 +72,14 @@ export async function runLevel({ first, count }: Seeds): Promise<Tally> {
   return tally;
 }
 
-/** Of so many seeds of bronze alone, how many whole runs. */
+/** Of so many seeds of bronze alone, how many whole runs, and as many of maintenance. */
 export function runSeeds(bronzeSeeds: number): number {
   return Math.ceil(bronzeSeeds / BRONZE_SEEDS_PER_RUN_SEED);
 }
 
-function report<T>(level: 'bronze' | 'run', seed: number, details: fc.RunDetails<T>): void {
+type Level = 'bronze' | 'run' | 'maintenance';
+
+function report<T>(level: Level, seed: number, details: fc.RunDetails<T>): void {
   if (!details.failed) return;
   const cause = details.errorInstance;
   const message = cause instanceof Error ? cause.message : String(cause);

@@ -4,6 +4,7 @@ import { hostileStream, type HostileStream } from '../support/hostile-stream.ts'
 import type { Arrival } from '../support/slow-model.ts';
 import { present, type Workshop } from '../support/small-lake.ts';
 import { CrashWorld, STAGES } from '../support/crash-world.ts';
+import { withComment } from '../support/simulated-maintenance.ts';
 import type { Tally } from './tally.ts';
 
 const DATASETS = callCentre.datasets.map(({ name }) => name) as Arrival['dataset'][];
@@ -13,6 +14,8 @@ const RECOVERIES_MAX = 4;
 export type RunStep =
   | { readonly do: 'send'; readonly share: number }
   | { readonly do: 'agents' }
+  /** The contract of surveys gains a field: the next run gives the table a column. */
+  | { readonly do: 'widen' }
   | { readonly do: 'expire' | 'lose'; readonly dataset: number; readonly partition: number; readonly count: number }
   | { readonly do: 'run'; readonly kill: Kill; readonly during: readonly During[] };
 
@@ -43,6 +46,7 @@ const kill: fc.Arbitrary<Kill> = fc.record({
 const step: fc.Arbitrary<RunStep> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('send'), share }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('agents') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('widen') }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -77,6 +81,7 @@ export async function playRuns(scenario: RunScenario, workshop: Workshop, tally:
   for (const each of scenario.steps) {
     if (each.do === 'send') rest.send(each.share);
     else if (each.do === 'agents') await rest.agents();
+    else if (each.do === 'widen') world.pipeline = withComment();
     else if (each.do === 'run') await killedRun(world, rest, each);
     else {
       const hub = world.hub(present(DATASETS[each.dataset]));
@@ -120,7 +125,7 @@ export async function recover(world: CrashWorld, tally: Tally): Promise<void> {
 }
 
 /** What has not happened yet of a stream. */
-class Rest {
+export class Rest {
   readonly #arrivals: Arrival[];
   readonly #agents: HostileStream['agents'][number][];
   readonly #world: CrashWorld;

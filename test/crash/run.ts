@@ -1,13 +1,15 @@
 import { parseArgs } from 'node:util';
-import { bronzeLevel, runLevel, runSeeds } from './levels.ts';
+import { bronzeLevel, maintenanceLevel, runLevel, runSeeds } from './levels.ts';
 import { killProcesses } from './process-kills.ts';
 import { killAtEveryPoint } from './reference-history.ts';
+import { killCommandsAtEveryPoint } from './reference-maintenance.ts';
 
 /**
  * The long crash test: `npm run test:crash -- --seeds 10000 --kills 200`. Seeds are scenarios in memory, of bronze
- * alone (`--level bronze`) and of whole runs (`--level run`); kills are SIGKILLs of real processes, half of them on
- * Azurite (`--level process`). `--level points` kills a run at every point of points.txt in turn. `--seed` is the
- * first one. Ends non-zero at the first broken invariant, with the line that plays it again.
+ * alone (`--level bronze`), of whole runs (`--level run`) and of maintenance commands (`--level maintenance`); kills
+ * are SIGKILLs of real processes, half of them on Azurite (`--level process`). `--level points` kills a run and every
+ * command at every one of its points in turn. `--seed` is the first one. Ends non-zero at the first broken invariant,
+ * with the line that plays it again.
  */
 const { values } = parseArgs({
   options: {
@@ -24,15 +26,17 @@ const wants = (level: string): boolean => values.level === 'all' || values.level
 
 try {
   if (wants('bronze')) console.log(`bronze: ${await bronzeLevel({ first, count })}`);
-  if (wants('run')) {
-    const runs = values.level === 'run' ? count : runSeeds(count);
-    console.log(`whole runs: ${await runLevel({ first, count: runs })}`);
-  }
+  const fewer = { first, count: values.level === 'all' ? runSeeds(count) : count };
+  if (wants('run')) console.log(`whole runs: ${await runLevel(fewer)}`);
+  if (wants('maintenance')) console.log(`maintenance: ${await maintenanceLevel(fewer)}`);
   if (wants('process') && kills > 0) {
     const half = { kills: Math.ceil(kills / 2), seed: first };
     for (const on of ['folder', 'azurite'] as const) console.log(`${on}: ${await killProcesses({ ...half, on })}`);
   }
-  if (wants('points')) console.log(`every point in turn: ${await killAtEveryPoint()}`);
+  if (wants('points')) {
+    console.log(`every point in turn: ${await killAtEveryPoint()}`);
+    console.log(`every point of maintenance in turn: ${await killCommandsAtEveryPoint()}`);
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   console.error(error instanceof Error ? error.cause : '');

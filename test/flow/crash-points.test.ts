@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bronzeLevel, runLevel } from '../crash/levels.ts';
+import { bronzeLevel, maintenanceLevel, runLevel } from '../crash/levels.ts';
 import { referencePoints } from '../crash/reference-history.ts';
+import { maintenancePoints } from '../crash/reference-maintenance.ts';
 import { openWorkshop, type Workshop } from '../support/small-lake.ts';
 
 /** More of them: npm run test:crash -- --seeds 10000 --kills 200. */
 const BRONZE_SEEDS = 250;
 const RUN_SEEDS = 7;
+const MAINTENANCE_SEEDS = 4;
 
 let workshop: Workshop;
 
@@ -26,7 +28,13 @@ test('[I7] [I8] whole runs to gold killed at any point: every table is the model
   expect(tally.crashes).toBeGreaterThan(RUN_SEEDS / 2);
 });
 
-test('the crash points of a run are the ones known: a new effect shows here and is killed at too', async () => {
-  const points = await referencePoints(workshop);
+test('[I17] maintenance killed again and again, and run to its end: no row is lost, double or another', async () => {
+  const tally = await maintenanceLevel({ first: 1, count: MAINTENANCE_SEEDS });
+  console.log(`maintenance: ${tally}`);
+  expect(tally.crashes).toBeGreaterThan(MAINTENANCE_SEEDS);
+});
+
+test('the crash points are the ones known: a new effect shows here and is killed at too', async () => {
+  const points = [...(await referencePoints(workshop)), ...(await maintenancePoints(workshop))].toSorted();
   await expect(`${points.join('\n')}\n`).toMatchFileSnapshot('../crash/points.txt');
 });

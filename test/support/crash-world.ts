@@ -1,17 +1,20 @@
 import { silentLog } from '../../src/base/log.ts';
 import type { BronzeOutcome } from '../../src/bronze/bronze.ts';
 import { readConfiguration } from '../../src/cli/configuration.ts';
-import type { HeldLease } from '../../src/cli/hold-lease.ts';
 import { drainHubs, ensureLayers, refineToGold, refineToSilver, type RunContext } from '../../src/cli/ingest-steps.ts';
 import type { Lake } from '../../src/cli/lake.ts';
+import type { Maintenance, Step } from '../../src/cli/maintain.ts';
 import { leaveReceipt } from '../../src/cli/leave-receipt.ts';
 import { RunRecord } from '../../src/cli/run-record.ts';
 import { runStops } from '../../src/cli/run-stops.ts';
 import { callCentre } from '../../src/pipeline.ts';
 import { countCalls, type Receipt } from '../../src/report/report.ts';
-import { takeLease } from '../../src/storage/lease.ts';
+import { takeLease, type Lease } from '../../src/storage/lease.ts';
 import { openMemory } from '../../src/storage/memory.ts';
+import type { Scratch } from '../../src/storage/scratch.ts';
 import type { ObjectStore } from '../../src/storage/storage.ts';
+import type { EventSource } from '../../src/eventhubs/eventhubs.ts';
+import type { Pipeline } from '../../schemas/contract.ts';
 import { BronzeWatch, hold } from './crash-bronze-watch.ts';
 import { holdToModel, type AgentVersions } from './crash-model.ts';
 import { CrashPoints, simulatedClock, sourceWithPoints, storeWithPoints, type PointAction } from './crash-points.ts';
@@ -24,6 +27,7 @@ export const STAGES = ['lease', 'tables', 'bronze', 'silver', 'gold', 'receipt']
 
 const PARTITIONS = 3;
 const START_MS = Date.UTC(2026, 10, 22);
+const never = new AbortController().signal;
 const NOT_UTF8 = Buffer.from([0xff]);
 const MACHINE = { host: 'simulated', machine: 'simulated', processStart: '1' };
 
@@ -35,9 +39,13 @@ export interface RunTally {
 
 /** A lake in memory, its simulated hubs, and processes that work on it one after the other. */
 export class CrashWorld {
-  readonly lake: ObjectStore = openMemory();
-  readonly #workshop: Workshop;
-  readonly #timeZone: string;
+  readonly lake: ObjectStore;
+  readonly workshop: Workshop;
+  readonly timeZone: string;
+  /** Of the runs and commands from now on. */
+  pipeline: Pipeline = callCentre;
+  /** False: somebody has moved rows of bronze, so that the watches no longer know its log. */
+  isWatched = true;
   readonly #bytesMax: number;
   readonly #tally: RunTally;
   readonly #clock = simulatedClock(START_MS);
@@ -49,8 +57,9 @@ export class CrashWorld {
   #processes = 0;
 
   constructor(workshop: Workshop, timeZone: string, bytesMax: number, tally: RunTally) {
-    this.#workshop = workshop;
-    this.#timeZone = timeZone;
+    this.workshop = workshop;
+    this.timeZone = timeZone;
+    this.lake = openMemory(this.#clock);
     this.#bytesMax = bytesMax;
     this.#tally = tally;
     const names = callCentre.datasets.map(({ name }) => name);
@@ -70,11 +79,45 @@ export class CrashWorld {
 
   /** Replaces the dimension. */
   async load(rows: readonly Row[]): Promise<void> {
-    const lake = new SmallLake(this.#workshop, this.#timeZone, this.lake);
+    const lake = this.tables();
     lake.fence = ++this.#processes;
     await lake.agents(rows);
     const { version } = present(await lake.snapshot('silver/agents'));
     this.#agents.set(version, rows);
+  }
+
+  /** The lake as somebody reads it who has no part in what happens. */
+  tables(): SmallLake {
+    return new SmallLake(this.workshop, this.timeZone, this.lake);
+  }
+
+  /** What was sent of a dataset and is in these rows of its bronze table. */
+  arrivals(dataset: string, rows: readonly { readonly partition: number; readonly number: number }[]): Arrival[] {
+    return rows.map(({ partition, number }) => present(this.#arrivals.get(`${dataset}/${partition}/${number}`)));
+  }
+
+  /**
+   * One process: a maintenance command under the lease of the lake, so many milliseconds from now. False where it was
+   * killed. A step that fails ends it with its error.
+   */
+  async command({ name, steps, laterMs = 0 }: SimulatedCommand, action: PointAction): Promise<boolean> {
+    this.isWatched = false;
+    const points = new CrashPoints('lease', action);
+    const runId = `run-${++this.#processes}`;
+    const { store, calls } = countCalls(storeWithPoints(this.lake, points));
+    const clock = { ...this.#clock, nowMs: () => this.#clock.nowMs() + laterMs };
+    const { configuration, pipeline, lake, hubs } = this.#tools(store, calls, runId, points);
+    await this.#withLease(store, runId, points, async ({ number }) => {
+      points.stage = name;
+      const work = { configuration, pipeline, lake: { ...lake, clock }, fence: number, stop: never };
+      for (const step of await steps(work, (dataset) => present(hubs.find(({ hub }) => hub === dataset)).source)) {
+        await step.run(points.signal);
+      }
+    }).catch((error: unknown) => {
+      if (points.killedAt === undefined) throw error;
+    });
+    this.#tally.run(points);
+    return points.killedAt === undefined;
   }
 
   /** One process: a run as `ingest-once` does it. Undefined where it was killed. */
@@ -96,11 +139,11 @@ export class CrashWorld {
   /** Holds every table to the invariants and the model as it is now, in the middle of whatever happened. */
   async look(): Promise<void> {
     for (const watch of this.#watches.values()) await watch.look(this.#uploadedBy);
-    const lake = new SmallLake(this.#workshop, this.#timeZone, this.lake);
-    await holdToModel(lake, this.#timeZone, this.#agents, (dataset, version) =>
-      present(this.#watches.get(dataset))
-        .rows.filter((row) => row.version <= version)
-        .map(({ partition, number }) => present(this.#arrivals.get(`${dataset}/${partition}/${number}`))),
+    await holdToModel(this.tables(), this.timeZone, this.#agents, (dataset, version) =>
+      this.arrivals(
+        dataset,
+        present(this.#watches.get(dataset)).rows.filter((row) => row.version <= version),
+      ),
     );
   }
 
@@ -124,45 +167,63 @@ export class CrashWorld {
   }
 
   async #runOnce(store: ObjectStore, calls: Lake['calls'], runId: string, points: CrashPoints): Promise<Ended> {
-    const clock = this.#clock;
-    const process = { ...MACHINE, pid: this.#processes };
-    const taking = { runId, command: 'ingest-once', durationMs: 60_000, clock, log: silentLog, process };
-    const taken = await takeLease(store, { ...taking, isAlive: () => false }, points.signal);
-    if (taken.kind !== 'held') throw new Error('the lease of a process that is gone is not free');
-    const run = this.#context(store, calls, runId, points, taken.lease);
-    try {
+    return this.#withLease(store, runId, points, async (lease) => {
+      const run = this.#context(store, calls, runId, points, lease);
       for (const [stage, step] of STEPS) {
         points.stage = stage;
         await step(run);
       }
       points.stage = 'receipt';
       return { receipt: await leaveReceipt(run), bronze: run.record.bronze };
+    });
+  }
+
+  async #withLease<T>(
+    store: ObjectStore,
+    runId: string,
+    points: CrashPoints,
+    action: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
+    const process = { ...MACHINE, pid: this.#processes };
+    const taking = { runId, command: 'simulated', durationMs: 60_000, clock: this.#clock, log: silentLog, process };
+    const taken = await takeLease(store, { ...taking, isAlive: () => false }, points.signal);
+    if (taken.kind !== 'held') throw new Error('the lease of a process that is gone is not free');
+    try {
+      return await action(taken.lease);
     } finally {
       points.stage = 'lease';
       await taken.lease.release();
     }
   }
 
-  #context(
+  #context(store: ObjectStore, calls: Lake['calls'], runId: string, points: CrashPoints, lease: Lease): RunContext {
+    return {
+      ...this.#tools(store, calls, runId, points),
+      record: new RunRecord(START_MS, false),
+      held: { lease, stops: runStops(lease.lost, points.signal), isLocked: () => lease.lost.aborted },
+      to: 'gold',
+    };
+  }
+
+  #tools(
     store: ObjectStore,
     calls: Lake['calls'],
     runId: string,
     points: CrashPoints,
-    lease: HeldLease['lease'] & object,
-  ): RunContext {
-    const settings = { SLUICE_TIME_ZONE: this.#timeZone, SLUICE_ON_LOSS: 'record' };
+  ): Pick<RunContext, 'configuration' | 'pipeline' | 'lake' | 'hubs'> {
+    const settings = { SLUICE_TIME_ZONE: this.timeZone, SLUICE_ON_LOSS: 'record' };
     // A fifth of the memory is for events, shared by the hubs.
     const memoryBytesMax = this.#bytesMax * 5 * this.#hubs.size;
-    const { scratch, database } = this.#workshop;
+    const { scratch, database } = this.workshop;
     const timeOf = (dataset: string) => (partitionId: string, number: number) =>
       present(this.#arrivals.get(`${dataset}/${partitionId}/${number}`)).enqueuedAtUs;
     return {
       configuration: { ...readConfiguration(settings), memoryBytesMax },
-      pipeline: callCentre,
+      pipeline: this.pipeline,
       lake: {
         store,
         calls,
-        scratch: scratch.scope(),
+        scratch: ofWhatIsThere(scratch.scope(), this.lake),
         runId,
         clock: this.#clock,
         log: silentLog,
@@ -170,20 +231,18 @@ export class CrashWorld {
         openDatabase: async () => database,
         close: async () => undefined,
       },
-      hubs: callCentre.datasets.map((dataset) => ({
+      hubs: this.pipeline.datasets.map((dataset) => ({
         dataset,
         hub: dataset.name,
         source: sourceWithPoints(this.hub(dataset.name), points, timeOf(dataset.name)),
       })),
-      record: new RunRecord(START_MS, false),
-      held: { lease, stops: runStops(lease.lost, points.signal), isLocked: () => lease.lost.aborted },
-      to: 'gold',
     };
   }
 
   async #holdReceipt({ receipt, bronze }: Ended, runId: string): Promise<void> {
     const [error] = receipt.errors;
     hold(receipt.exitCode === 0, `a run ends ${receipt.outcome}: ${error?.message}`);
+    if (!this.isWatched) return;
     for (const outcome of bronze) {
       const watch = present(this.#watches.get(outcome.dataset));
       for (const [partition, { rows }] of outcome.partitions.entries()) {
@@ -194,6 +253,28 @@ export class CrashWorld {
       watch.receipt(outcome, runId);
     }
   }
+}
+
+/** A maintenance command as the command line carries it out. */
+export interface SimulatedCommand {
+  readonly name: string;
+  readonly steps: (
+    work: Maintenance,
+    sourceOf: (dataset: string) => EventSource,
+  ) => readonly Step[] | Promise<readonly Step[]>;
+  readonly laterMs?: number;
+}
+
+/** Copies of objects that are gone do not help: another machine has none. */
+function ofWhatIsThere(scratch: Scratch, lake: ObjectStore): Scratch {
+  return {
+    ...scratch,
+    async fetch(store, path, signal) {
+      if ((await lake.read(path, never)) === undefined) throw new Error(`[I9] ${path} is wanted and not there`);
+      return scratch.fetch(store, path, signal);
+    },
+    scope: () => ofWhatIsThere(scratch.scope(), lake),
+  };
 }
 
 interface Ended {

@@ -8,7 +8,7 @@ import type { Receiver } from '../src/eventhubs/eventhubs.ts';
 // node bench/count-with-source.ts CONNECTION_STRING HUB EVENTS direct|sdk
 const [connection = '', hub = '', expected = '0', receiver = 'direct'] = process.argv.slice(2);
 /** What `ingest-once` gives a partition where four are read. */
-const SHARE_BYTES = 0.75 * MiB;
+const SHARE_BYTES = 1.5 * MiB;
 const source = openEventSource({
   connection,
   hub,
@@ -30,6 +30,7 @@ async function drain(partitionId: string): Promise<void> {
     events += batch.count;
     bytes += batch.bodies.ends[batch.count - 1] ?? 0;
     batches++;
+    batch.release?.();
   }
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { SluiceError } from '../base/errors.ts';
 import {
@@ -15,6 +14,7 @@ import {
 import { addMaintenance } from './maintenance-commands.ts';
 import { nearest, suggestion } from './nearest.ts';
 import type { Terminal } from './terminal.ts';
+import { version } from './version.ts';
 
 /** Runs the command that the arguments name and gives its exit code. Throws `usage`, and what the command throws. */
 export async function runCommandLine(given: readonly string[], terminal: Terminal): Promise<number> {
@@ -222,9 +222,4 @@ function usageMessage(error: CommanderError, args: readonly string[]): string {
   const text = whole.replace(/argument '(.*)' is invalid\. Allowed choices are (.*)$/, nearestChoice);
   const name = args.find((arg) => !arg.startsWith('-'));
   return /did you mean/i.test(text) ? text : `${text}; see sluice ${name === undefined ? '' : `${name} `}--help`;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

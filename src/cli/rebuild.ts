@@ -4,6 +4,7 @@ import { rebuildSilver } from '../silver/silver.ts';
 import { maintain, type Maintenance, type Step } from './maintain.ts';
 import { goldOptions, silverOptions } from './stage-options.ts';
 import type { Terminal } from './terminal.ts';
+import { version } from './version.ts';
 
 export interface RebuildOptions {
   /** `YYYY-MM-DD`, of gold alone; none: every day. */
@@ -21,12 +22,17 @@ export async function rebuild(layer: 'silver' | 'gold', options: RebuildOptions,
   return maintain({ name: 'rebuild', json: options.json ?? false, steps }, terminal);
 }
 
-/** A step a dataset. */
-export function silverSteps(work: Maintenance): Step[] {
+/** A step a dataset. `sliceBytesMax`: of bronze at once, for tests. */
+export function silverSteps(work: Maintenance, sliceBytesMax?: number): Step[] {
+  const more = { engine: version(), ...(sliceBytesMax === undefined ? {} : { sliceBytesMax }) };
   return work.pipeline.datasets.map((dataset) => ({
     table: `silver/${dataset.name}`,
     async run(signal) {
-      const { dataset: _, outcome, ...facts } = await rebuildSilver(silverOptions(work, dataset), signal);
+      const {
+        dataset: _,
+        outcome,
+        ...facts
+      } = await rebuildSilver({ ...silverOptions(work, dataset), ...more }, signal);
       const { rowsIn, accepted, rejected, rows } = facts;
       const text = `${outcome}, ${rows} rows of ${rowsIn} events: ${accepted} accepted, ${rejected} rejected`;
       return { outcome, text, facts };

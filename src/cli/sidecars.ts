@@ -5,6 +5,8 @@ const DAY_MS = 86_400_000;
 const limits = {
   /** Receipts are what a person looks back at: they stay longer than old snapshots. */
   reportsMsMin: 90 * DAY_MS,
+  /** What a rebuild has staged is taken for garbage after a day: so is what says so. */
+  rebuildMsMin: DAY_MS,
   /** Leases before the newest that stay: their numbers only have to grow. */
   leasesKept: 16,
 } as const;
@@ -13,12 +15,12 @@ const limits = {
 export interface Sidecar {
   readonly path: string;
   readonly sizeBytes: number;
-  readonly kind: 'report' | 'lease' | 'key pack';
+  readonly kind: 'report' | 'lease' | 'key pack' | 'rebuild';
 }
 
 /**
- * Old receipts, leases that were followed by others, and key packs of tables that the pipeline does not have. Of the
- * packs of its tables the dead ones go when packs are folded.
+ * Old receipts, leases that were followed by others, what rebuilds left that nobody went on with, and key packs of
+ * tables that the pipeline does not have. Of the packs of its tables the dead ones go when packs are folded.
  */
 export async function findSidecars(
   { lake, pipeline }: Maintenance,
@@ -38,7 +40,8 @@ export async function findSidecars(
   const packs = (await found('keys', 'key pack', retainMs)).filter(
     ({ path }) => !datasets.has(path.split('/')[2] ?? ''),
   );
-  return [...reports, ...(await oldLeases(lake, nowMs - retainMs, signal)), ...packs];
+  const rebuilds = await found('rebuild', 'rebuild', Math.max(retainMs, limits.rebuildMsMin));
+  return [...reports, ...(await oldLeases(lake, nowMs - retainMs, signal)), ...packs, ...rebuilds];
 }
 
 /** The greatest number is the fence: the newest stay, however old they are. */

@@ -1,7 +1,7 @@
 import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
-import { defineRelation, readSnapshot, type DataFile, type Snapshot } from '../delta/delta.ts';
+import { defineRelation, readSnapshot, type Snapshot } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
@@ -11,7 +11,8 @@ import { madeFor, openTables } from './ensure-tables.ts';
 import { judgeSlice } from './apply-slice.ts';
 import { LearnedShapes } from './learned-shapes.ts';
 import { withoutDataset } from './rejected-files.ts';
-import type { RebuildOutcome, SilverOptions } from './silver.ts';
+import { NOTHING, RebuildProgress, type Target } from './rebuild-progress.ts';
+import type { RebuildOptions, RebuildOutcome } from './silver.ts';
 import { StepTimes } from './step-times.ts';
 
 const limits = {
@@ -21,36 +22,19 @@ const limits = {
   attemptsMax: 3,
 } as const;
 
-/** The tables as they are, whatever time zone and contract they were made for. */
-interface Target {
-  /** Undefined: nothing arrived yet. */
-  readonly bronze: Snapshot | undefined;
-  readonly silver: Snapshot;
-  readonly rejected: Snapshot;
-}
-
-/** What takes the place of both tables' files, and is referred to by nobody yet. */
-interface Staged {
-  readonly silver: ReadonlyMap<string, DataFile>;
-  readonly rejected: readonly DataFile[];
-  readonly counts: Counts;
-}
-
-type Counts = Pick<RebuildOutcome, 'rowsIn' | 'accepted' | 'rejected' | 'rows'>;
-
-const NOTHING: Counts = { rowsIn: 0, accepted: 0, rejected: 0, rows: 0 };
-
 /** See the door. */
-export async function rebuildDataset(options: SilverOptions, signal: AbortSignal): Promise<RebuildOutcome> {
+export async function rebuildDataset(options: RebuildOptions, signal: AbortSignal): Promise<RebuildOutcome> {
   const dataset = options.dataset.name;
   for (let attempt = 0; attempt < limits.attemptsMax; attempt++) {
     const bronze = await readSnapshot(options.bronze, signal);
     const target = { bronze, ...(await openTables(options, signal)) };
-    const staged = await stage(options, target, signal);
-    if (staged === 'stopped') return { dataset, ...NOTHING, outcome: 'stopped' };
-    const landed = await land(options, target, staged, signal);
-    if (landed === 'landed') return { dataset, ...staged.counts, outcome: bronze === undefined ? 'empty' : 'complete' };
+    const progress = await RebuildProgress.open(options, target, signal);
+    if (!(await stage(options, target, progress, signal))) return { dataset, ...NOTHING, outcome: 'stopped' };
+    const landed = await land(options, target, progress, signal);
     if (landed === 'locked') return { dataset, ...NOTHING, outcome: 'locked' };
+    if (landed === 'conflicted') continue;
+    await progress.remove(signal);
+    return { dataset, ...progress.counts, outcome: bronze === undefined ? 'empty' : 'complete' };
   }
   const message = `${options.silver.root}: other writers changed it during ${limits.attemptsMax} tries; run again`;
   throw new SluiceError('table_conflict', message, { context: { dataset } });
@@ -58,57 +42,65 @@ export async function rebuildDataset(options: SilverOptions, signal: AbortSignal
 
 /**
  * Merges the live bronze files, part by part, into a table that exists only as a list of staged files: by the same
- * steps as a run, so that nothing can come out otherwise, and with the memory of one part.
+ * steps as a run, so that nothing can come out otherwise, and with the memory of one part. False: stopped.
  */
-async function stage(options: SilverOptions, target: Target, signal: AbortSignal): Promise<Staged | 'stopped'> {
+async function stage(
+  options: RebuildOptions,
+  target: Target,
+  progress: RebuildProgress,
+  signal: AbortSignal,
+): Promise<boolean> {
   const times = new StepTimes(options.clock);
-  const files = new Map<string, DataFile>();
-  const rejected: DataFile[] = [];
-  const counts = { ...NOTHING };
   const { bronze } = target;
   const contract = bronze?.contract ?? bronzeTable;
   const shapes = new LearnedShapes(options.dataset);
   const tools = { ...options, filesBytesMax: options.sliceBytesMax ?? limits.sliceBytesMax };
-  for await (const part of partsWithinMemory(bronze?.files.values() ?? [], options.bronze, tools, signal)) {
-    if (options.stop?.aborted === true) return 'stopped';
-    const silver = { ...target.silver, contract: options.dataset.silver, files: new Map(files) };
+  const left = progress.left(bronze?.files.values() ?? []);
+  for await (const part of partsWithinMemory(left, options.bronze, tools, signal)) {
+    if (progress.isDone(part)) continue;
+    const isStopped = options.stop?.aborted === true;
+    await progress.write(isStopped, signal);
+    if (isStopped) return false;
+    const silver = { ...target.silver, contract: options.dataset.silver, files: new Map(progress.silver) };
     const work = {
       tables: { silver, rejected: target.rejected, writesRejected: true },
       shapes,
       define: (area: Database, scratch: Scratch) =>
         defineRelation(area, 'bronze', options.bronze, contract, part.files, scratch, signal, part),
     };
-    const done = await judgeSlice(options, work, times, signal, async (found) => ({
-      judged: found.judged,
-      rejected: found.rejected,
-      merge: await found.merge(),
+    const staged = await judgeSlice(options, work, times, signal, async ({ judged, rejected, merge }) => ({
+      rowsIn: judged.rowsIn,
+      accepted: judged.accepted,
+      rejected,
+      merge: await merge(),
     }));
-    for (const { path } of done.merge.remove) files.delete(path);
-    for (const file of done.merge.add) files.set(file.path, file);
-    rejected.push(...done.rejected);
-    counts.rowsIn += done.judged.rowsIn;
-    counts.accepted += done.judged.accepted;
-    counts.rejected += done.judged.rowsIn - done.judged.accepted;
-    counts.rows += done.merge.newKeys;
+    progress.add(part, staged);
   }
-  return { silver: files, rejected, counts };
+  return true;
 }
 
 /** One commit a table, the rejected events first, as a run does: after a crash in between the rest is done anew. */
-async function land(options: SilverOptions, target: Target, staged: Staged, signal: AbortSignal): Promise<Landed> {
+async function land(
+  options: RebuildOptions,
+  target: Target,
+  staged: RebuildProgress,
+  signal: AbortSignal,
+): Promise<Landed> {
   const { bronze, silver, rejected } = target;
   const appId = bronzeAppId(options.dataset.name, bronze?.tableId);
   const moved = ({ transactions }: Snapshot) =>
     bronze === undefined ? [] : [{ appId, expected: transactions.get(appId), next: bronze.version }];
   const others = await withoutDataset(options, rejected, signal);
+  const ours = new Set(staged.rejected.map(({ path }) => path));
   const landed = await commitTable(
     options,
     options.rejected,
     rejected,
     {
       operation: 'REBUILD',
-      remove: others.remove,
-      add: [...others.add, ...staged.rejected],
+      // A rebuild that died between the commits has left files there that this one takes over.
+      remove: others.remove.filter(({ path }) => !ours.has(path)),
+      add: [...others.add, ...staged.rejected.filter(({ path }) => !rejected.files.has(path))],
       reads: 'all',
       transactions: moved(rejected),
     },
@@ -121,8 +113,8 @@ async function land(options: SilverOptions, target: Target, staged: Staged, sign
     silver,
     {
       operation: 'REBUILD',
-      remove: [...silver.files.values()],
-      add: [...staged.silver.values()],
+      remove: [...silver.files.values()].filter(({ path }) => !staged.silver.has(path)),
+      add: [...staged.silver.values()].filter(({ path }) => !silver.files.has(path)),
       reads: 'all',
       transactions: moved(silver),
       ...madeFor(silver, options),

@@ -106,6 +106,11 @@ export function pendingSilver(
   return pendingOf(options, signal);
 }
 
+export interface RebuildOptions extends SilverOptions {
+  /** Version of the engine: what another one has staged is not gone on with. */
+  readonly engine: string;
+}
+
 export interface RebuildOutcome {
   readonly dataset: string;
   readonly outcome: 'complete' | 'empty' | 'stopped' | 'locked';
@@ -119,9 +124,10 @@ export interface RebuildOutcome {
 /**
  * Builds the silver table and the dataset's rejected events anew from the live bronze files, and commits each table
  * once: so a table made for another time zone or by another version of its contract becomes one of now, and log
- * entries or old files of bronze that are gone do not matter. A stop leaves both as they are.
+ * entries or old files of bronze that are gone do not matter. A stop leaves both as they are. What is staged is written
+ * down below `_sluice/rebuild/`: after a crash or a stop the next call goes on there, where it would come to the same.
  */
-export function rebuildSilver(options: SilverOptions, signal: AbortSignal): Promise<RebuildOutcome> {
+export function rebuildSilver(options: RebuildOptions, signal: AbortSignal): Promise<RebuildOutcome> {
   return rebuildDataset(options, signal);
 }
 
@@ -177,4 +183,5 @@ export function loadDimension(options: DimensionOptions, signal: AbortSignal): P
 /** Creates the table of a dimension that was never loaded: a table of a layer exists, even empty. */
 export { ensureDimension } from './replace-dimension.ts';
 
+export { PROGRESS_FOLDER } from './rebuild-progress.ts';
 export { bronzeAppId } from './bronze-app-id.ts';

@@ -9,7 +9,7 @@ import { Tally } from './tally.ts';
 
 const FIRST_STREAM = 8;
 const EVENTS_A_RUN = 12;
-const PLACE = { dataset: 'call_legs', partition: 0 } as const;
+const PLACE = { dataset: 'call_legs', partition: 0, partBytes: 1 } as const;
 /** Enough that tables get log checkpoints, files are folded and vacuum has something to delete. */
 const QUIET_ROUNDS = 6;
 

@@ -11,6 +11,8 @@ import type { SimulatedCommand } from './crash-world.ts';
 
 const DAY_MS = 86_400_000;
 const INPUT_BYTES_MAX = 1e9;
+/** A few bronze files: so there are some parts, and what is staged is written down. */
+const PART_BYTES = 24_576;
 
 /** The names of the commands, as their crash points bear them. */
 export const COMMANDS = [
@@ -23,14 +25,16 @@ export const COMMANDS = [
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
-/** What `replay --hub` reads again: a whole partition. */
+/** What `replay --hub` reads again: a whole partition; and how finely silver is built anew. */
 export interface Place {
   readonly dataset: string;
   readonly partition: number;
+  /** Bronze bytes that a part of `rebuild silver` has; a file at the least. */
+  readonly partBytes?: number;
 }
 
 /** The steps are those of src/cli: only the lake, the hubs and the clock are simulated. */
-export function commandOf(name: CommandName, { dataset, partition }: Place): SimulatedCommand {
+export function commandOf(name: CommandName, { dataset, partition, partBytes = PART_BYTES }: Place): SimulatedCommand {
   const [from, to] = [0, Number.MAX_SAFE_INTEGER];
   const all: Readonly<Record<CommandName, Omit<SimulatedCommand, 'name'>>> = {
     optimize: { steps: (work) => optimizeSteps(work, undefined, INPUT_BYTES_MAX) },
@@ -45,7 +49,7 @@ export function commandOf(name: CommandName, { dataset, partition }: Place): Sim
         },
       ],
     },
-    'rebuild silver': { steps: silverSteps },
+    'rebuild silver': { steps: (work) => silverSteps(work, partBytes) },
     'rebuild gold': { steps: (work) => goldSteps(work, 'all') },
   };
   return { name, ...all[name] };

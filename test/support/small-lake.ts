@@ -103,7 +103,7 @@ export class SmallLake {
   }
 
   rebuildSilver(dataset: string, options: Partial<SilverOptions> = {}): Promise<RebuildOutcome> {
-    return rebuildSilver(this.silverOptions(dataset, options), signal());
+    return rebuildSilver({ ...this.silverOptions(dataset, options), engine: 'test' }, signal());
   }
 
   replayRejected(dataset: string, options: Partial<ReplayOptions> = {}): Promise<ReplayOutcome> {

@@ -1,4 +1,7 @@
+import { randomFrom, type Random } from '../../src/compare/random.ts';
 import type { Arrival, EventValue, Row } from './slow-model.ts';
+
+export { randomFrom, type Random } from '../../src/compare/random.ts';
 
 /**
  * Small hostile streams for the property tests: few calls, customers and agents, so that keys collide, events are
@@ -10,34 +13,6 @@ export interface HostileStream {
   readonly arrivals: readonly Arrival[];
   /** Versions of the dimension, the last one is the final. */
   readonly agents: readonly (readonly Row[])[];
-}
-
-export interface Random {
-  /** 0..below - 1. */
-  below(below: number): number;
-  pick<T>(items: readonly T[]): T;
-  chance(share: number): boolean;
-}
-
-/** Mulberry32: 32 bits of state are plenty here, and a seed is one number to type. */
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (limit: number): number => Math.floor(next() * limit);
-  return {
-    below,
-    pick<T>(items: readonly T[]): T {
-      const item = items[below(items.length)];
-      if (item === undefined) throw new Error('nothing to pick from');
-      return item;
-    },
-    chance: (share) => next() < share,
-  };
 }
 
 /** Zones and instants where days are odd: 23 and 25 hours, midnight skipped, a whole day skipped. */

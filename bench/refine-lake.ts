@@ -1,36 +1,19 @@
 import { statSync } from 'node:fs';
-import { readConfiguration } from '../src/cli/configuration.ts';
-import { openLake } from '../src/cli/lake.ts';
-import { limitYoungGeneration } from '../src/cli/limit-young-generation.ts';
 import { REJECTED_ROOT } from '../src/cli/tables.ts';
-import { stderrLog } from '../src/cli/terminal.ts';
-import { MiB } from '../src/base/limits.ts';
 import { MemoryShares } from '../src/base/memory-shares.ts';
 import type { TableLocation } from '../src/delta/delta.ts';
 import { buildGold } from '../src/gold/gold.ts';
 import { callCentre } from '../src/pipeline.ts';
 import { buildSilver } from '../src/silver/silver.ts';
 import type { ObjectStore } from '../src/storage/storage.ts';
+import { openBenchLake } from './open-bench-lake.ts';
 
 // What ingest-once does after bronze, with its settings: SLUICE_LAKE and the others. Prints what each step cost.
 // node bench/refine-lake.ts [gold [DAY]…]: gold alone; these days whether touched or not
 const [only, ...days] = process.argv.slice(2);
-const never = new AbortController().signal;
-const configuration = readConfiguration(process.env);
-const log = stderrLog('warn');
-const terminal = {
-  environment: process.env,
-  workingFolder: process.cwd(),
-  print: console.log,
-  stop: { soft: never, hard: never },
-  logOf: () => log,
-};
-limitYoungGeneration(16 * MiB);
-const lake = await openLake(configuration, terminal, { readOnly: false, log });
+const { configuration, lake, tools, never } = await openBenchLake();
 const { store: counting, bytes } = counted(lake.store);
 const table = (root: string): TableLocation => ({ store: counting, root });
-const { openDatabase, scratch, runId, clock } = lake;
-const tools = { openDatabase, scratch, runId, clock, log, fence: 1 };
 
 const steps: Record<string, unknown>[] = [];
 if (only !== 'gold') {

@@ -15,8 +15,8 @@ const QUIET_ROUNDS = 6;
 
 const limits = {
   /** Rounds in a row in which the command passes no new point end its killing. */
-  roundsWithoutNewsMax: 4,
-  roundsMax: 400,
+  roundsWithoutNewsMax: 2,
+  roundsMax: 40,
 } as const;
 
 /** Every point that the commands of an undisturbed history pass. */
@@ -34,8 +34,7 @@ export async function maintenancePoints(workshop: Workshop): Promise<string[]> {
 }
 
 /**
- * Each command is killed at the first of its points around a change where it was not killed yet, and then run to its
- * end, until it comes to no such point any more.
+ * Each command is killed at every point around a change that it comes to, until it comes to no other in some rounds.
  */
 export async function killCommandsAtEveryPoint(): Promise<string> {
   const workshop = await openWorkshop();
@@ -45,27 +44,35 @@ export async function killCommandsAtEveryPoint(): Promise<string> {
       const history = await MaintainedLake.begin(workshop, tally);
       const done = new Set<string>();
       for (let quiet = 0, round = 0; quiet < limits.roundsWithoutNewsMax && round < limits.roundsMax; round++) {
-        quiet++;
-        await history.prepare();
-        history.mend(name);
-        const before = await history.contents();
-        await history.command(name, (point) => {
-          if (quiet === 0 || done.has(point) || !CHANGE.test(point)) return undefined;
-          done.add(point);
-          quiet = 0;
-          return 'kill';
-        });
-        const seen = await history.contents();
-        await history.command(name, () => undefined);
-        tally.recoveries++;
-        const after = await history.contents();
-        for (const contents of [seen, after]) holdBetween(name, before, contents, after);
+        const known = done.size;
+        await killInTurn(history, name, done, tally);
+        quiet = done.size === known ? quiet + 1 : 0;
       }
     }
   } finally {
     await workshop.close();
   }
   return String(tally);
+}
+
+/** The command is killed again and again, each time at a point where it was not yet, until it comes to its end. */
+async function killInTurn(history: MaintainedLake, name: CommandName, done: Set<string>, tally: Tally): Promise<void> {
+  await history.prepare();
+  history.mend(name);
+  const before = await history.contents();
+  const seen: Contents[] = [];
+  for (let isKilled = true; isKilled;) {
+    isKilled = false;
+    await history.command(name, (point) => {
+      if (isKilled || done.has(point) || !CHANGE.test(point)) return undefined;
+      done.add(point);
+      isKilled = true;
+      return 'kill';
+    });
+    seen.push(await history.contents());
+  }
+  tally.recoveries++;
+  for (const contents of seen) holdBetween(name, before, contents, present(seen.at(-1)));
 }
 
 /** A lake that gets a few events before each command, so that there is something for it to do. */

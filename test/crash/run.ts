@@ -8,8 +8,8 @@ import { killCommandsAtEveryPoint } from './reference-maintenance.ts';
  * The long crash test: `npm run test:crash -- --seeds 10000 --kills 200`. Seeds are scenarios in memory, of bronze
  * alone (`--level bronze`), of whole runs (`--level run`) and of maintenance commands (`--level maintenance`); kills
  * are SIGKILLs of real processes, half of them on Azurite (`--level process`). `--level points` kills a run and every
- * command at every one of its points in turn. `--seed` is the first one. Ends non-zero at the first broken invariant,
- * with the line that plays it again.
+ * command at each of its points in turn, of maintenance those around a change. `--seed` is the first one. Ends
+ * non-zero at the first broken invariant, with the line that plays it again.
  */
 const { values } = parseArgs({
   options: {

@@ -16,7 +16,7 @@ const TLS_PORT = 5671;
 const launcher = new URL('../../bin/sluice.js', import.meta.url).pathname;
 const never = new AbortController().signal;
 
-/** Spark's connector to Delta, and a whole run of ours, in turn against one hub that holds the same events. */
+/** Spark's connector to Delta, and a whole run of ours, in turn over TLS against one hub with the same events. */
 export const sparkDrain: Lane = {
   name: 'spark-drain',
   about:
@@ -73,7 +73,11 @@ async function measure(spark: SparkEnvironment, hub: BenchHub, trusted: string, 
     ours.push(
       await inNewLake(async (lake) => {
         const command = [launcher, 'ingest-once', '--to', 'bronze', '--hub', hub.hub, '--json'];
-        const environment = { SLUICE_EVENTHUBS: hub.connectionString, SLUICE_LAKE: lake };
+        const environment = {
+          SLUICE_EVENTHUBS: hub.tlsConnectionString,
+          SLUICE_LAKE: lake,
+          NODE_EXTRA_CA_CERTS: hub.certificateFile,
+        };
         return (await runMeasured(command, environment)).sample;
       }),
     );

@@ -41,7 +41,7 @@ export class PageBuffers {
 export class ColumnWriter {
   readonly bounds: Bounds | undefined;
   nullCount = 0;
-  readonly #compressor: PageCompressor;
+  readonly #compressor: Pick<PageCompressor, 'start'>;
   readonly #buffers: PageBuffers;
   readonly #pages: StoredPage[] = [];
   #buffer: Buffer | undefined;
@@ -51,7 +51,7 @@ export class ColumnWriter {
   /** 1 for a null of the open page; only where there is one. */
   #isNull: Uint8Array | undefined;
 
-  constructor(compressor: PageCompressor, buffers: PageBuffers, bounds: Bounds | undefined) {
+  constructor(compressor: Pick<PageCompressor, 'start'>, buffers: PageBuffers, bounds: Bounds | undefined) {
     this.#compressor = compressor;
     this.#buffers = buffers;
     this.bounds = bounds;

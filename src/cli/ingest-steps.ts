@@ -4,11 +4,12 @@ import { present } from '../base/assert.ts';
 import { isAbort } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { MemoryShares } from '../base/memory-shares.ts';
+import { sideBySide } from '../base/side-by-side.ts';
 import { ingestBronze } from '../bronze/bronze.ts';
 import { ensureTable } from '../delta/delta.ts';
-import { buildGold } from '../gold/gold.ts';
+import { buildGold, type GoldOutcome } from '../gold/gold.ts';
 import { goldDayCharts } from '../report/report.ts';
-import { buildSilver, ensureDimension, ensureSilver } from '../silver/silver.ts';
+import { buildSilver, ensureDimension, ensureSilver, type SilverOutcome } from '../silver/silver.ts';
 import type { Configuration } from './configuration.ts';
 import type { HeldLease } from './hold-lease.ts';
 import { checkpointObjects, checkpointsOf, unreachedHub, type HubSource } from './hub-sources.ts';
@@ -94,25 +95,25 @@ export async function drainHubs(run: RunContext): Promise<void> {
 export async function refineToSilver(run: RunContext): Promise<void> {
   const { record, held } = run;
   const memory = new MemoryShares();
-  const outcomes = await sideBySide(run.hubs, async ({ dataset }) => {
+  const build = ({ dataset }: HubSource): Promise<SilverOutcome | undefined> => {
     const options = { ...tools(run), ...silverOptions(run, dataset), stop: held.stops.soft, memory };
     return refine(run, `silver/${dataset.name}`, (signal) => buildSilver(options, signal));
-  });
-  record.silver.push(...outcomes);
+  };
+  await sideBySide(run.hubs, build, record.silver);
 }
 
 /** The days of each view that silver's changes touched, and the charts of the latest of them. */
 export async function refineToGold(run: RunContext): Promise<void> {
   const { record, lake, pipeline } = run;
   const memory = new MemoryShares();
-  const outcomes = await sideBySide(pipeline.gold, async (view) => {
+  const build = (view: GoldViewContract): Promise<GoldOutcome | undefined> => {
     const gold = lake.table(`gold/${view.name}`);
     const options = { ...tools(run), view, gold, tables: (name: string) => silverTable(run, name), memory };
     return refine(run, gold.root, (signal) => buildGold(options, signal));
-  });
-  record.gold.push(...outcomes);
+  };
+  await sideBySide(pipeline.gold, build, record.gold);
   for (const view of pipeline.gold) {
-    const days = outcomes.find((outcome) => outcome.view === view.name)?.daysRewritten ?? [];
+    const days = record.gold.find((outcome) => outcome.view === view.name)?.daysRewritten ?? [];
     if (days.length > 0) await chartDays(run, view, days);
   }
 }
@@ -122,17 +123,11 @@ async function chartDays(run: RunContext, view: GoldViewContract, days: readonly
   const gold = lake.table(`gold/${view.name}`);
   await refine(run, gold.root, async (signal) => {
     const scope = lake.scratch.scope();
-    record.charts.push(...(await goldDayCharts(await lake.openDatabase(), view, gold, days, scope, signal)));
-    scope.release();
-  });
-}
-
-/** What the actions give, in the order of the items. The first error is thrown once all have ended. */
-async function sideBySide<T, R>(items: readonly T[], action: (item: T) => Promise<R | undefined>): Promise<R[]> {
-  const ended = await Promise.allSettled(items.map(action));
-  return ended.flatMap((end) => {
-    if (end.status === 'rejected') throw end.reason;
-    return end.value ?? [];
+    try {
+      record.charts.push(...(await goldDayCharts(await lake.openDatabase(), view, gold, days, scope, signal)));
+    } finally {
+      scope.release();
+    }
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import type { Maintenance } from './maintain.ts';
 
 const DAY_MS = 86_400_000;
@@ -18,12 +19,18 @@ export interface Sidecar {
   readonly kind: 'report' | 'lease' | 'key pack' | 'rebuild';
 }
 
+/** As much of the maintenance as is looked at. */
+export interface SidecarPlace {
+  readonly lake: Pick<Maintenance['lake'], 'store'> & { readonly clock: Pick<Clock, 'nowMs'> };
+  readonly pipeline: Maintenance['pipeline'];
+}
+
 /**
  * Old receipts, leases that were followed by others, what rebuilds left that nobody went on with, and key packs of
  * tables that the pipeline does not have. Of the packs of its tables the dead ones go when packs are folded.
  */
 export async function findSidecars(
-  { lake, pipeline }: Maintenance,
+  { lake, pipeline }: SidecarPlace,
   retainMs: number,
   signal: AbortSignal,
 ): Promise<Sidecar[]> {
@@ -45,7 +52,7 @@ export async function findSidecars(
 }
 
 /** The greatest number is the fence: the newest stay, however old they are. */
-async function oldLeases(lake: Maintenance['lake'], beforeMs: number, signal: AbortSignal): Promise<Sidecar[]> {
+async function oldLeases(lake: SidecarPlace['lake'], beforeMs: number, signal: AbortSignal): Promise<Sidecar[]> {
   const leases: { number: number; old: boolean; sidecar: Sidecar }[] = [];
   for await (const { path, sizeBytes, modifiedAtMs } of lake.store.list('_sluice/lease/', signal)) {
     const number = Number(/\/(\d+)\.json$/.exec(path)?.[1] ?? Number.NaN);

@@ -120,12 +120,6 @@ export function openEventSink(options: {
   return new SdkEventSink({ hub: options.hub, connection: parseConnection(options.connection, options.route) });
 }
 
-/** Checks a value of SLUICE_EVENTHUBS (`configuration`) and tells where it leads. */
-export function eventHubsEndpoint(connection: string): { readonly host: string; readonly port: number } {
-  const { host, port } = parseConnection(connection);
-  return { host, port };
-}
-
 /** The checkpoints of one hub and consumer group, in the SDKs' layout. */
 export interface CheckpointStore {
   /** Sequence number of the last event done with, by partition. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { withFields } from './event-object.ts';
 import type { DatasetContract, Pipeline } from '../../schemas/contract.ts';
 import { optional, text } from '../../schemas/event-fields.ts';
 import { optimizeSteps } from '../../src/cli/optimize.ts';
@@ -59,7 +59,7 @@ export function commandOf(name: CommandName, { dataset, partition, partBytes = P
 export function withFault(): Pipeline {
   return changed('call_legs', (legs) => ({
     ...legs,
-    event: (legs.event as unknown as z.ZodObject).safeExtend({ area: text(1, 6) }) as DatasetContract['event'],
+    event: withFields(legs.event, { area: text(1, 6) }),
   }));
 }
 
@@ -68,9 +68,7 @@ export function withComment(): Pipeline {
   const comment = { name: 'comment', type: 'string' } as const;
   return changed('surveys', (surveys) => ({
     ...surveys,
-    event: (surveys.event as unknown as z.ZodObject).safeExtend({
-      comment: optional(text()),
-    }) as unknown as DatasetContract['event'],
+    event: withFields(surveys.event, { comment: optional(text()) }),
     fields: [...surveys.fields, comment],
     silver: { ...surveys.silver, columns: [...surveys.silver.columns, comment] },
   }));

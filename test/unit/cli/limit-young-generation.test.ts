@@ -4,16 +4,16 @@ import { expect, test } from 'vitest';
 const MiB = 2 ** 20;
 const module = new URL('../../../src/cli/limit-young-generation.ts', import.meta.url).href;
 
-/** Makes objects that live for a while, as events do, and prints how large the young generation became, in bytes. */
+/** Makes objects that live for a while, few a turn, and gives how large the young generation became, in bytes. */
 function youngGenerationOf(begin: string): number {
   const script = `
     import v8 from 'node:v8';
     ${begin}
     const kept = [];
     let largest = 0;
-    for (let round = 0; round < 120; round++) {
-      for (let i = 0; i < 20_000; i++) kept.push({ i, text: String(i) });
-      if (kept.length > 60_000) kept.splice(0, 40_000);
+    for (let round = 0; round < 600; round++) {
+      for (let i = 0; i < 4_000; i++) kept.push({ i, text: String(i) });
+      if (kept.length > 60_000) kept.splice(0, 20_000);
       // The observer of collections is called between two turns.
       await new Promise((resolve) => setImmediate(resolve));
       const space = v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');

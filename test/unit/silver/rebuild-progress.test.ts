@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { z } from 'zod';
 import type { DatasetContract } from '../../../schemas/contract.ts';
 import { text } from '../../../schemas/event-fields.ts';
 import { findSidecars } from '../../../src/cli/sidecars.ts';
@@ -8,6 +7,7 @@ import { callCentre } from '../../../src/pipeline.ts';
 import { PROGRESS_FOLDER, rebuildSilver, type RebuildOptions } from '../../../src/silver/silver.ts';
 import type { ObjectStore } from '../../../src/storage/storage.ts';
 import { arrival, leg } from '../../support/call-centre-events.ts';
+import { withFields } from '../../support/event-object.ts';
 import { openWorkshop, present, SmallLake, type Workshop } from '../../support/small-lake.ts';
 
 const signal = new AbortController().signal;
@@ -148,12 +148,11 @@ describe('a rebuild that was interrupted', () => {
 describe('a rebuild begins anew', () => {
   const faulty = (): DatasetContract => {
     const { dataset } = lake.silverOptions('call_legs');
-    return { ...dataset, event: (dataset.event as unknown as z.ZodObject).safeExtend({ area: text(1, 3) }) };
+    return { ...dataset, event: withFields(dataset.event, { area: text(1, 3) }) };
   };
   const untold = (): DatasetContract => {
     const { dataset } = lake.silverOptions('call_legs');
-    const event = (dataset.event as unknown as z.ZodObject).refine(() => true);
-    return { ...dataset, event: event as unknown as DatasetContract['event'] };
+    return { ...dataset, event: dataset.event.refine(() => true) };
   };
 
   test('after a fix of the contract, though columns and key are the same', async () => {
@@ -205,10 +204,8 @@ test('vacuum takes away what a rebuild wrote down that nobody went on with, a da
   await interrupted();
   const sidecars = async (laterMs: number): Promise<string[]> => {
     const clock = { nowMs: () => Date.now() + laterMs };
-    const work = { lake: { ...lake, clock, store: lake.store }, pipeline: callCentre };
-    return (await findSidecars(work as unknown as Parameters<typeof findSidecars>[0], 1, signal)).map(
-      ({ path }) => path,
-    );
+    const place = { lake: { clock, store: lake.store }, pipeline: callCentre };
+    return (await findSidecars(place, 1, signal)).map(({ path }) => path);
   };
   expect(await sidecars(0)).not.toContain(PROGRESS);
   expect(await sidecars(25 * 3_600_000)).toContain(PROGRESS);

@@ -5,6 +5,7 @@ import { text } from '../../../schemas/event-fields.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
 import { arrival, call, leg } from '../../support/call-centre-events.ts';
 import { dyingStore } from '../../support/dying-store.ts';
+import { withFields } from '../../support/event-object.ts';
 import { openWorkshop, present, SmallLake, type Workshop } from '../../support/small-lake.ts';
 
 let workshop: Workshop;
@@ -14,7 +15,7 @@ let faulty: DatasetContract;
 beforeAll(async () => {
   workshop = await openWorkshop();
   const { dataset } = new SmallLake(workshop).silverOptions('call_legs');
-  faulty = { ...dataset, event: (dataset.event as unknown as z.ZodObject).safeExtend({ area: text(1, 3) }) };
+  faulty = { ...dataset, event: withFields(dataset.event, { area: text(1, 3) }) };
 });
 afterAll(() => workshop.close());
 beforeEach(() => {
@@ -94,7 +95,7 @@ describe('replay of rejected events after a fix', () => {
 
   test('a row that is rejected for another reason now bears that one', async () => {
     await faultyRun(lake);
-    const dataset = { ...faulty, event: (faulty.event as unknown as z.ZodObject).safeExtend({ area: z.never() }) };
+    const dataset = { ...faulty, event: withFields(faulty.event, { area: z.never() }) };
     await lake.replayRejected('call_legs', { dataset, reason: 'range:area' });
     const rows = await lake.rows('silver/rejected_events');
     const reasons = rows.filter((row) => row['dataset'] === 'call_legs').map((row) => row['reason']);

@@ -29,6 +29,7 @@ export async function openBenchLake(): Promise<BenchLake> {
   };
   limitYoungGeneration(16 * MiB);
   const lake = await openLake(configuration, terminal, { readOnly: false, log });
-  const { openDatabase, scratch, runId, clock } = lake;
-  return { configuration, lake, tools: { openDatabase, scratch, runId, clock, log, fence: 1 }, never };
+  const { openDatabase, scratch, bodyBytesMax, runId, clock } = lake;
+  const tools = { openDatabase, scratch, bodyBytesMax, runId, clock, log, fence: 1 };
+  return { configuration, lake, tools, never };
 }

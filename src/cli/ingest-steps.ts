@@ -149,10 +149,11 @@ async function refine<T>(
 }
 
 function tools({ lake, held }: RunContext) {
-  const { openDatabase, scratch, runId, clock, log } = lake;
+  const { openDatabase, scratch, bodyBytesMax, runId, clock, log } = lake;
   return {
     openDatabase,
     scratch,
+    bodyBytesMax,
     runId,
     clock,
     log,

@@ -26,6 +26,8 @@ export interface Lake {
   readonly runId: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Bytes of event bodies that silver judges at once. */
+  readonly bodyBytesMax: number;
   table(root: string): TableLocation;
   openDatabase(): Promise<Database>;
   close(): Promise<void>;
@@ -37,12 +39,15 @@ export interface OpenLakeOptions {
   readonly log: Log;
 }
 
-/** What the process takes beside DuckDB's own limit: code, V8's heap, buffers. */
 const memory = {
   shareOfDuckDb: 0.5,
-  duckDbBytesMin: 96 * MiB,
+  duckDbBytesMin: 64 * MiB,
   duckDbBytesMax: 2048 * MiB,
-  besideDuckDbBytes: 224 * MiB,
+  /** What the process takes beside DuckDB's own limit: code, V8's heap, buffers, and what DuckDB does not count. */
+  besideDuckDbBytes: 264 * MiB,
+  /** Bodies judged at once, as a share of DuckDB's limit. */
+  shareOfBodies: 0.3,
+  bodyBytesMax: 160 * MiB,
 } as const;
 
 /** The lake's objects alone: for commands that need neither scratch nor DuckDB. */
@@ -75,9 +80,10 @@ export async function openLake(
     const message = `SLUICE_SCRATCH: ${scratchFolder} cannot be written (${why}); name another folder`;
     throw new SluiceError('configuration', message, { cause });
   });
+  const duckDbBytesMax = duckDbBytes(configuration.memoryBytesMax);
   const openOnce = once(() =>
     openDatabase({
-      memoryBytesMax: duckDbBytes(configuration.memoryBytesMax),
+      memoryBytesMax: duckDbBytesMax,
       threads: configuration.threads,
       temporaryFolder: path.join(scratchFolder, 'spill'),
     }),
@@ -89,6 +95,7 @@ export async function openLake(
     runId: `${new Date(systemClock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomUUID().slice(0, 8)}`,
     clock: systemClock,
     log: options.log,
+    bodyBytesMax: Math.min(memory.bodyBytesMax, duckDbBytesMax * memory.shareOfBodies),
     table: (root) => ({ store, root }),
     openDatabase: openOnce.get,
     async close() {

@@ -6,8 +6,8 @@ import type { Maintenance } from './maintain.ts';
 import { REJECTED_ROOT } from './tables.ts';
 
 function tools({ lake, fence }: Maintenance) {
-  const { openDatabase, scratch, runId, clock, log } = lake;
-  return { openDatabase, scratch, runId, clock, log, fence };
+  const { openDatabase, scratch, bodyBytesMax, runId, clock, log } = lake;
+  return { openDatabase, scratch, bodyBytesMax, runId, clock, log, fence };
 }
 
 /** What silver needs to work on a dataset's tables under the lease of a maintenance command. */

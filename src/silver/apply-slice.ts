@@ -1,17 +1,16 @@
-import { SluiceError } from '../base/errors.ts';
 import { inWorkArea } from '../base/work-area.ts';
 import { commit, defineRelation, writeFiles, type Change, type DataFile, type Snapshot } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import type { BronzeSlice } from './bronze-slice.ts';
-import { judgeBronze, NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
+import type { BoundedSlice, BronzeSlice } from './bronze-slice.ts';
+import { NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
+import { judgeParts } from './judge-parts.ts';
 import { mergeBatch, NOTHING_MERGED, type Merge } from './merge-batch.ts';
 import { LearnedShapes } from './learned-shapes.ts';
 import type { SilverOptions } from './silver.ts';
 import type { StepTimes } from './step-times.ts';
 
 const rejectedSql = sqlFile(new URL('statements/rejected.sql', import.meta.url));
-const countJudgedSql = sqlFile(new URL('statements/count-judged.sql', import.meta.url));
 
 /** What a slice is applied to: the snapshots, and which of the two tables lack it. */
 export interface SliceTarget {
@@ -36,7 +35,7 @@ export type SliceResult =
 export async function applySlice(
   options: SilverOptions,
   target: SliceTarget,
-  slice: BronzeSlice,
+  { slice, parts }: BoundedSlice,
   times: StepTimes,
   signal: AbortSignal,
 ): Promise<SliceResult> {
@@ -46,7 +45,9 @@ export async function applySlice(
   const { contract } = target.bronze;
   const work: SliceWork = {
     tables: { silver: target.silver, rejected: target.rejected, writesRejected: target.lacks.rejected },
-    define: (area, scratch) => defineRelation(area, 'bronze', options.bronze, contract, slice.files, scratch, signal),
+    parts: parts.map((part) => (area: Database, scratch: Scratch) => {
+      return defineRelation(area, 'bronze', options.bronze, contract, part.files, scratch, signal, part);
+    }),
     shapes: target.shapes,
   };
   return judgeSlice(options, work, times, signal, ({ judged, rejected, merge }) =>
@@ -57,8 +58,8 @@ export async function applySlice(
 /** Rows to judge, and the tables that they are for. */
 export interface SliceWork {
   readonly tables: { readonly silver: Snapshot; readonly rejected: Snapshot; readonly writesRejected: boolean };
-  /** Makes the relation `bronze` in the work area. */
-  readonly define: (area: Database, scratch: Scratch) => Promise<void>;
+  /** Each makes the relation `bronze` in the work area anew, of the rows that are judged at once. */
+  readonly parts: readonly ((area: Database, scratch: Scratch) => Promise<void>)[];
   /** Those learned from slices before, and then from this one too. */
   readonly shapes?: LearnedShapes;
 }
@@ -74,7 +75,7 @@ export interface JudgedSlice {
 /** Judges rows in a work area of their own, which is there as long as `use` runs. */
 export async function judgeSlice<T>(
   options: SilverOptions,
-  { tables, define, shapes = new LearnedShapes(options.dataset) }: SliceWork,
+  { tables, parts, shapes = new LearnedShapes(options.dataset) }: SliceWork,
   times: StepTimes,
   signal: AbortSignal,
   use: (slice: JudgedSlice) => Promise<T>,
@@ -88,9 +89,8 @@ export async function judgeSlice<T>(
       schema,
       async (area) => {
         await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
-        await define(area, scratch);
-        const judged = await times.measure('judge', () => judgeBronze(area, schema, shapes, signal));
-        await checkConservation(area, judged, options);
+        const defined = parts.map((define) => () => define(area, scratch));
+        const judged = await times.measure('judge', () => judgeParts(area, schema, defined, shapes, options, signal));
         const nowUs = BigInt(options.clock.nowMs()) * 1000n;
         const rejected = tables.writesRejected
           ? await times.measure('write', () => writeRejected(area, options, tables.rejected, nowUs, judged, signal))
@@ -160,14 +160,4 @@ async function writeRejected(
   if (judged.accepted === judged.rowsIn) return [];
   await area.run(rejectedSql, { dataset: options.dataset.name, rejected_at_us: nowUs });
   return writeFiles(area, options.rejected, snapshot.contract, 'rejected', options.scratch, signal);
-}
-
-async function checkConservation(area: Database, judged: Judged, { dataset, bronze }: SilverOptions): Promise<void> {
-  const [found] = await area.rows<{ rows_in: bigint; accepted: bigint; refused: bigint }>(countJudgedSql);
-  const [rowsIn, accepted, refused] = [found?.rows_in, found?.accepted, found?.refused].map(Number);
-  if (rowsIn === judged.rowsIn && accepted === judged.accepted && rowsIn === Number(accepted) + Number(refused)) return;
-  const message =
-    `${dataset.name}: ${rowsIn} rows of ${bronze.root} were judged as ${accepted} accepted and ${refused} rejected; ` +
-    `nothing of them was committed`;
-  throw new SluiceError('conservation_broken', message, { context: { dataset: dataset.name } });
 }

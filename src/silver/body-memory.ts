@@ -11,8 +11,13 @@ const limits = {
   largeBodyWeight: 4,
 } as const;
 
+/** Where nothing else is said. */
+const BODY_BYTES_MAX = 160 * MiB;
+
 /** Bodies judged at once, uncompressed: a text of one letter is a thousand times smaller in its file. */
-export const BODY_BYTES_MAX = 160 * MiB;
+export function bodyBytesMaxOf({ bodyBytesMax = BODY_BYTES_MAX }: { readonly bodyBytesMax?: number }): number {
+  return bodyBytesMax;
+}
 
 /** Rows of a file that stand together in it. */
 export interface RowGroup {

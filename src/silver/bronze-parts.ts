@@ -1,7 +1,7 @@
 import type { DataFile, RowRange, TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import { BODY_BYTES_MAX, bodyMemory, bytesOf, type RowGroup } from './body-memory.ts';
+import { bodyMemory, bytesOf, type RowGroup } from './body-memory.ts';
 
 /** Rows that are judged at once: whole files, or the rows of one file from one place to another. */
 export interface BronzePart {
@@ -16,6 +16,8 @@ export interface CuttingTools {
   readonly scratch: Scratch;
   /** Compressed bytes of the files looked at together, a single file aside. */
   readonly filesBytesMax: number;
+  /** Uncompressed, of the bodies of a part. */
+  readonly bodyBytesMax: number;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface CuttingTools {
 export async function* partsWithinMemory(
   files: Iterable<DataFile>,
   table: TableLocation,
-  { openDatabase, scratch, filesBytesMax }: CuttingTools,
+  { openDatabase, scratch, filesBytesMax, bodyBytesMax }: CuttingTools,
   signal: AbortSignal,
 ): AsyncGenerator<BronzePart> {
   for (const together of filesWithin(files, filesBytesMax)) {
@@ -36,7 +38,7 @@ export async function* partsWithinMemory(
     } finally {
       copies.release();
     }
-    yield* partsOf(together, groups);
+    yield* partsOf(together, groups, bodyBytesMax);
   }
 }
 
@@ -56,7 +58,8 @@ function filesWithin(files: Iterable<DataFile>, bytesMax: number): DataFile[][] 
   return lots;
 }
 
-function partsOf(files: readonly DataFile[], groups: readonly RowGroup[][]): BronzePart[] {
+/** The same of files whose row groups are known. */
+export function partsOf(files: readonly DataFile[], groups: readonly RowGroup[][], bodyBytesMax: number): BronzePart[] {
   const parts: BronzePart[] = [];
   let whole: DataFile[] = [];
   let bytes = 0;
@@ -67,9 +70,9 @@ function partsOf(files: readonly DataFile[], groups: readonly RowGroup[][]): Bro
   for (const [at, file] of files.entries()) {
     const own = groups[at] ?? [];
     const ownBytes = bytesOf(own);
-    if (bytes + ownBytes > BODY_BYTES_MAX) close();
-    if (ownBytes > BODY_BYTES_MAX) {
-      parts.push(...rangesOf(own).map((rows) => ({ files: [file], rows })));
+    if (bytes + ownBytes > bodyBytesMax) close();
+    if (ownBytes > bodyBytesMax) {
+      parts.push(...rangesOf(own, bodyBytesMax).map((rows) => ({ files: [file], rows })));
       continue;
     }
     whole.push(file);
@@ -80,15 +83,15 @@ function partsOf(files: readonly DataFile[], groups: readonly RowGroup[][]): Bro
 }
 
 /** Row groups go together as files do; one of too many bodies is cut into as many equal ranges as it takes. */
-function rangesOf(groups: readonly RowGroup[]): RowRange[] {
+function rangesOf(groups: readonly RowGroup[], bytesMax: number): RowRange[] {
   const ranges: RowRange[] = [];
   let [first, end, bytes] = [0, 0, 0];
   const close = (): void => {
     if (end > first) ranges.push({ first, end });
     [first, bytes] = [end, 0];
   };
-  for (const group of groups.flatMap(cut)) {
-    if (bytes + group.bytes > BODY_BYTES_MAX) close();
+  for (const group of groups.flatMap((whole) => cut(whole, bytesMax))) {
+    if (bytes + group.bytes > bytesMax) close();
     end += group.rows;
     bytes += group.bytes;
   }
@@ -96,8 +99,8 @@ function rangesOf(groups: readonly RowGroup[]): RowRange[] {
   return ranges;
 }
 
-function cut({ rows, bytes }: RowGroup): RowGroup[] {
-  const pieces = Math.max(1, Math.min(rows, Math.ceil(bytes / BODY_BYTES_MAX)));
+function cut({ rows, bytes }: RowGroup, bytesMax: number): RowGroup[] {
+  const pieces = Math.max(1, Math.min(rows, Math.ceil(bytes / bytesMax)));
   return Array.from({ length: pieces }, (_, at) => {
     const [from, to] = [at, at + 1].map((end) => Math.floor((end * rows) / pieces)) as [number, number];
     return { rows: to - from, bytes: bytes / pieces };

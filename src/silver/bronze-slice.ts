@@ -1,7 +1,8 @@
 import { changesBetween, type DataFile, type TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import { BODY_BYTES_MAX, bodyMemory, bytesOf } from './body-memory.ts';
+import { bodyMemory, bytesOf } from './body-memory.ts';
+import { partsOf, type BronzePart } from './bronze-parts.ts';
 
 /** Bronze versions after `from` up to `to` (-1: none yet), and the files they added. */
 export interface BronzeSlice {
@@ -39,26 +40,31 @@ export async function nextSlice(
   return { from, to, files, ends };
 }
 
-/** A slice, and what its bodies take of the memory that one slice may take: 1 is all of it, a single version more. */
+/** A slice, and what its bodies take of the memory there is for them: 1 is all of it. */
 export interface BoundedSlice {
   readonly slice: BronzeSlice;
   readonly share: number;
+  /** All of its rows, in parts whose bodies have room in memory: several where a single version has too many. */
+  readonly parts: readonly BronzePart[];
 }
 
-/** The slice cut so that its bodies have room in memory whatever they are, at least one version. */
+/** The slice cut so that its bodies have room in memory whatever they are, at least one version that has files. */
 export async function withinMemory(
   slice: BronzeSlice,
   bronze: TableLocation,
+  bodyBytesMax: number,
   database: Database,
   scratch: Scratch,
   signal: AbortSignal,
 ): Promise<BoundedSlice> {
-  const bytes = (await bodyMemory(slice.files, bronze, database, scratch, signal)).map(bytesOf);
+  const groups = await bodyMemory(slice.files, bronze, database, scratch, signal);
+  const bytes = groups.map(bytesOf);
   const upTo = (files: number): number => bytes.slice(0, files).reduce((sum, each) => sum + each, 0);
-  const kept = slice.ends.filter(({ files }, at) => at === 0 || upTo(files) <= BODY_BYTES_MAX);
-  const last = kept.at(-1);
-  if (last === undefined) return { slice, share: 0 };
-  const share = upTo(last.files) / BODY_BYTES_MAX;
-  if (kept.length === slice.ends.length) return { slice, share };
-  return { slice: { from: slice.from, to: last.to, files: slice.files.slice(0, last.files), ends: kept }, share };
+  const isFirst = (at: number): boolean => (slice.ends[at - 1]?.files ?? 0) === 0;
+  const ends = slice.ends.filter(({ files }, at) => isFirst(at) || upTo(files) <= bodyBytesMax);
+  const last = ends.at(-1);
+  if (last === undefined) return { slice, share: 0, parts: [] };
+  const files = slice.files.slice(0, last.files);
+  const parts = partsOf(files, groups.slice(0, last.files), bodyBytesMax);
+  return { slice: { from: slice.from, to: last.to, files, ends }, share: upTo(last.files) / bodyBytesMax, parts };
 }

@@ -4,6 +4,7 @@ import { MiB } from '../base/limits.ts';
 import { defineRelation, readSnapshot, type Snapshot } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
+import { bodyBytesMaxOf } from './body-memory.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
 import { partsWithinMemory } from './bronze-parts.ts';
 import { commitTable, type Landed } from './commit-table.ts';
@@ -54,7 +55,8 @@ async function stage(
   const { bronze } = target;
   const contract = bronze?.contract ?? bronzeTable;
   const shapes = new LearnedShapes(options.dataset);
-  const tools = { ...options, filesBytesMax: options.sliceBytesMax ?? limits.sliceBytesMax };
+  const filesBytesMax = options.sliceBytesMax ?? limits.sliceBytesMax;
+  const tools = { ...options, filesBytesMax, bodyBytesMax: bodyBytesMaxOf(options) };
   const left = progress.left(bronze?.files.values() ?? []);
   for await (const part of partsWithinMemory(left, options.bronze, tools, signal)) {
     if (progress.isDone(part)) continue;
@@ -65,8 +67,10 @@ async function stage(
     const work = {
       tables: { silver, rejected: target.rejected, writesRejected: true },
       shapes,
-      define: (area: Database, scratch: Scratch) =>
-        defineRelation(area, 'bronze', options.bronze, contract, part.files, scratch, signal, part),
+      parts: [
+        (area: Database, scratch: Scratch) =>
+          defineRelation(area, 'bronze', options.bronze, contract, part.files, scratch, signal, part),
+      ],
     };
     const staged = await judgeSlice(options, work, times, signal, async ({ judged, rejected, merge }) => ({
       rowsIn: judged.rowsIn,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { DataFile, Snapshot } from '../delta/delta.ts';
 import { sqlFile } from '../duckdb/duckdb.ts';
+import { bodyBytesMaxOf } from './body-memory.ts';
 import type { BronzePart } from './bronze-parts.ts';
 import { contractHash } from './contract-drift.ts';
 import { eventRules } from './event-rules.ts';
@@ -158,11 +159,14 @@ function pathOf({ dataset }: RebuildOptions): string {
  */
 function fingerprint(options: RebuildOptions, { bronze, silver, rejected }: Target): string | undefined {
   const { dataset, timeZone, engine } = options;
+  // Files are cut at the same rows only where the same memory is there.
+  const bodyBytesMax = bodyBytesMaxOf(options);
   const rules = eventRules(dataset);
   if (rules === undefined) return undefined;
   const tables = [bronze, silver, rejected].map((table) => table?.tableId);
   const model = [dataset.model, ...dataset.audits].map((url) => sqlFile(url));
-  const facts = JSON.stringify({ engine, timeZone, contract: contractHash(dataset), rules, model, tables });
+  const contract = contractHash(dataset);
+  const facts = JSON.stringify({ engine, timeZone, contract, rules, model, tables, bodyBytesMax });
   return createHash('sha256').update(facts).digest('hex');
 }
 

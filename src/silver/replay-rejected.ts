@@ -4,7 +4,7 @@ import { defineRelation, writeFiles, type DataFile, type Snapshot } from '../del
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { judgeSlice, type JudgedSlice } from './apply-slice.ts';
-import { BODY_BYTES_MAX, bodyMemory, bytesOf } from './body-memory.ts';
+import { bodyBytesMaxOf, bodyMemory, bytesOf } from './body-memory.ts';
 import { commitTable, type Landed } from './commit-table.ts';
 import { ensureTables } from './ensure-tables.ts';
 import { LearnedShapes } from './learned-shapes.ts';
@@ -89,15 +89,16 @@ function nextFiles(rejected: Snapshot, options: ReplayOptions, seen: ReadonlySet
 /** The first of the files, as many as have room in memory with their bodies, at least one. */
 async function withRoom(
   files: readonly DataFile[],
-  { rejected, openDatabase, scratch }: ReplayOptions,
+  options: ReplayOptions,
   signal: AbortSignal,
 ): Promise<readonly DataFile[]> {
   if (files.length === 1) return files;
+  const { rejected, openDatabase, scratch } = options;
   const copies = scratch.scope();
   try {
     const groups = await bodyMemory(files, rejected, await openDatabase(), copies, signal);
     let bytes = 0;
-    const over = groups.findIndex((own, at) => (bytes += bytesOf(own)) > BODY_BYTES_MAX && at > 0);
+    const over = groups.findIndex((own, at) => (bytes += bytesOf(own)) > bodyBytesMaxOf(options) && at > 0);
     return over < 0 ? files : files.slice(0, over);
   } finally {
     copies.release();
@@ -121,7 +122,7 @@ async function replaySlice(
     await defineRelation(area, 'rejected_rows', rejected, tables.rejected.contract, files, scratch, signal, how);
     await area.run(rejectedAgainSql, { dataset: dataset.name, reason: reason ?? null });
   };
-  const work = { tables: { ...tables, writesRejected: false }, define, shapes };
+  const work = { tables: { ...tables, writesRejected: false }, parts: [define], shapes };
   return judgeSlice(options, work, new StepTimes(options.clock), signal, async (slice) => {
     const { judged, merge } = slice;
     const { remove, add, written } = await merge();

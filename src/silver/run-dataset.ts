@@ -1,7 +1,7 @@
 import { SluiceError } from '../base/errors.ts';
-import { MiB } from '../base/limits.ts';
 import { readSnapshot } from '../delta/delta.ts';
 import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts';
+import { bodyBytesMaxOf } from './body-memory.ts';
 import { nextSlice, withinMemory, type BoundedSlice, type BronzeSlice } from './bronze-slice.ts';
 import { ensureTables } from './ensure-tables.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
@@ -11,8 +11,8 @@ import { StepTimes } from './step-times.ts';
 import { UNKNOWN_NAMES_MAX } from './unknown-names.ts';
 
 const limits = {
-  /** Compressed; some half a million rows of 300 bytes. */
-  sliceBytesMax: 32 * MiB,
+  /** Compressed bytes of a slice, as a share of those that its bodies may take: legs shrink to a fifth of themselves. */
+  sliceShare: 0.2,
   /** Tries to apply one slice while other writers change the table. */
   attemptsMax: 5,
 } as const;
@@ -29,11 +29,11 @@ export async function runDataset(options: SilverOptions, signal: AbortSignal): P
     total.reached(target.silverVersion);
     if (target.slice === undefined) return total.outcome('complete', times);
     if (options.stop?.aborted === true) return total.outcome('stopped', times);
-    const { slice, share } = await target.slice();
-    const apply = (): Promise<SliceResult> => applySlice(options, { ...target, shapes }, slice, times, signal);
-    const result = await (options.memory?.within(share, apply) ?? apply());
+    const next = await target.slice();
+    const apply = (): Promise<SliceResult> => applySlice(options, { ...target, shapes }, next, times, signal);
+    const result = await (options.memory?.within(next.share, apply) ?? apply());
     if (result.kind === 'locked') return total.outcome('locked', times);
-    if (result.kind === 'applied') total.add(result, slice);
+    if (result.kind === 'applied') total.add(result, next.slice);
     conflicts = result.kind === 'conflicted' ? conflicts + 1 : 0;
     if (conflicts >= limits.attemptsMax) throw outrun(options, conflicts);
   }
@@ -62,7 +62,7 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
   const from = Math.min(silverVersion, rejectedVersion);
   const newest = bronze?.version ?? -1;
   const upTo = silverVersion === rejectedVersion ? newest : Math.max(silverVersion, rejectedVersion);
-  const bytesMax = options.sliceBytesMax ?? limits.sliceBytesMax;
+  const bytesMax = options.sliceBytesMax ?? bodyBytesMaxOf(options) * limits.sliceShare;
   return {
     bronze: bronze ?? silver,
     silver,
@@ -78,13 +78,13 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
 }
 
 async function bounded(options: SilverOptions, slice: BronzeSlice, signal: AbortSignal): Promise<BoundedSlice> {
-  if (slice.files.length === 0) return { slice, share: 0 };
+  if (slice.files.length === 0) return { slice, share: 0, parts: [] };
   const scratch = options.scratch.scope();
   const database = await options.openDatabase();
   // Other datasets are at work beside this one.
   const connection = await database.connect();
   try {
-    return await withinMemory(slice, options.bronze, connection, scratch, signal);
+    return await withinMemory(slice, options.bronze, bodyBytesMaxOf(options), connection, scratch, signal);
   } finally {
     connection.close();
     scratch.release();

@@ -24,6 +24,8 @@ export interface StageTools {
   /** Called only where there is work. The caller closes it. */
   readonly openDatabase: () => Promise<Database>;
   readonly scratch: Scratch;
+  /** Bytes of event bodies that are judged at once, uncompressed; what is worked on otherwise goes by it. */
+  readonly bodyBytesMax?: number;
   /** Number of the lease this run holds. */
   readonly fence: number;
   readonly runId: string;
@@ -44,7 +46,7 @@ export interface SilverOptions extends StageTools, SilverTables {
   readonly timeZone: string;
   /** A soft stop: what is begun is finished and committed. */
   readonly stop?: AbortSignal;
-  /** Bronze bytes judged and merged at once, a single bronze commit aside. */
+  /** Bronze bytes merged at once, compressed, a single bronze commit aside. */
   readonly sliceBytesMax?: number;
   /** Shared with the datasets that run side by side with this one; without it, the memory is this one's alone. */
   readonly memory?: MemoryShares;

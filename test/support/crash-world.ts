@@ -17,6 +17,7 @@ import type { EventSource } from '../../src/eventhubs/eventhubs.ts';
 import type { Pipeline } from '../../schemas/contract.ts';
 import { BronzeWatch, hold } from './crash-bronze-watch.ts';
 import { holdToModel, type AgentVersions } from './crash-model.ts';
+import { MiB } from '../../src/base/limits.ts';
 import { CrashPoints, simulatedClock, sourceWithPoints, storeWithPoints, type PointAction } from './crash-points.ts';
 import { SimulatedEventSource } from './simulated-event-source.ts';
 import type { Arrival, Row } from './slow-model.ts';
@@ -224,6 +225,7 @@ export class CrashWorld {
         store,
         calls,
         scratch: ofWhatIsThere(scratch.scope(), this.lake),
+        bodyBytesMax: 160 * MiB,
         runId,
         clock: this.#clock,
         log: silentLog,

@@ -126,14 +126,15 @@ export class IncomingLink implements TransferSink {
     flowTo(this.link, 0, 0, this.creditWanted());
   }
 
-  /** Transfers that are still under way are counted and dropped. */
+  /** Transfers that are still under way are counted and dropped; memory goes back now, that of batches once released. */
   close(): void {
     this.isClosed = true;
     clearTimeout(this.linger);
+    this.columns?.discard();
     this.columns = undefined;
     this.parts = undefined;
-    this.ready.length = 0;
-    this.free.length = 0;
+    for (const { batch } of this.ready.splice(0)) batch.release?.();
+    for (const columns of this.free.splice(0)) columns.discard();
     this.columnsBytes = 0;
     this.readyBytes = 0;
     this.events.holdChanged();
@@ -209,7 +210,10 @@ export class IncomingLink implements TransferSink {
 
   private giveBack(columns: EventColumns): void {
     const { heldBytes } = columns;
-    if (this.isClosed || this.freeBytes + heldBytes > DIRECT_LIMITS.freeShares * this.range.bytesMax) return;
+    if (this.isClosed || this.freeBytes + heldBytes > DIRECT_LIMITS.freeShares * this.range.bytesMax) {
+      columns.discard();
+      return;
+    }
     this.free.push(columns);
     this.freeBytes += heldBytes;
   }

@@ -170,6 +170,11 @@ describe('a rebuild begins anew', () => {
     expect(await contents(moved)).toEqual(await fresh('Asia/Tokyo'));
   });
 
+  test('where another memory cuts its files at other rows', async () => {
+    await interrupted({ bodyBytesMax: 1 });
+    expect(await daysStaged((on) => rebuild(on, { bodyBytesMax: 2 }))).toEqual(ALL);
+  });
+
   test('where bronze was compacted since', async () => {
     await interrupted();
     const { openDatabase, scratch, fence, ...context } = lake.tools();

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { callCentre } from '../../../src/pipeline.ts';
 import { commit, writeFiles } from '../../../src/delta/delta.ts';
+import type { Database } from '../../../src/duckdb/duckdb.ts';
 import { buildSilver, ensureSilver } from '../../../src/silver/silver.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
 import type { ObjectStore } from '../../../src/storage/storage.ts';
@@ -332,3 +333,59 @@ test('bodies that are small in their files and large in memory are taken a few c
   // Created, then three commits of bronze, then the fourth.
   expect((await lake.snapshot('silver/rejected_events'))?.version).toBe(2);
 });
+
+test('a commit whose bodies have no room in memory is judged in parts, and comes to the same in one silver commit', async () => {
+  const events = Array.from({ length: 9 }, (_, at) => {
+    const [leg_id, area] = [`l${at % 6}`, `area ${at}`];
+    const seen = at % 2 === 0 ? { [`seen_${at}`]: at, always: true } : {};
+    return leg(
+      { call_id: 'c', leg_id, area, produced_at: `2026-01-05T13:00:0${at % 4}Z`, ...seen },
+      { sequence: 3 * at },
+    );
+  });
+  const bad = ['bad', '{}', 'bad'].map((body, at) => arrival('call_legs', body, { sequence: 30 + 3 * at }));
+  const arrivals = [...events, ...bad].toSorted((one, other) => (one.sequenceNumber % 7) - (other.sequenceNumber % 7));
+  const lakes: SmallLake[] = [];
+  for (const [bodyBytesMax, partsWanted] of [
+    [1, 12],
+    [3 * 350, 3],
+    [1 << 20, 1],
+  ] as const) {
+    const on = new SmallLake(workshop);
+    await on.bronze('call_legs', arrivals);
+    let parts = 0;
+    const openDatabase = watched(on, (sql) => void (parts += sql.includes('VIEW "bronze"') ? 1 : 0));
+    const outcome = await on.silver('call_legs', { bodyBytesMax, openDatabase });
+    expect(parts).toBe(partsWanted);
+    expect(outcome).toMatchObject({ rowsIn: 12, accepted: 9, written: 6 });
+    expect(outcome.rejected).toEqual({ not_json: 2, 'missing:event_id': 1 });
+    expect(outcome.unknownFields).toEqual({ always: 5, seen_0: 1, seen_2: 1, seen_4: 1, seen_6: 1, seen_8: 1 });
+    expect((await on.snapshot('silver/call_legs'))?.version).toBe(1);
+    lakes.push(on);
+  }
+  const rowsOf = async (on: SmallLake, table: string) =>
+    (await on.rows(table)).map((row) => ({ ...row, loaded_at: null, rejected_at: null }));
+  for (const table of ['silver/call_legs', 'silver/rejected_events']) {
+    const [first = [], ...others] = await Promise.all(lakes.map((on) => rowsOf(on, table)));
+    expect(first).toHaveLength(table === 'silver/call_legs' ? 6 : 3);
+    for (const other of others) expect(other).toEqual(first);
+  }
+});
+
+/** The lake's database with a look at what runs on the connections that are made of it. */
+function watched(on: SmallLake, look: (sql: string) => void): () => Promise<Database> {
+  return async () => {
+    const database = await on.tools().openDatabase();
+    const connect = async (): Promise<Database> => {
+      const connection = await database.connect();
+      return {
+        ...connection,
+        run(sql, ...rest) {
+          look(sql);
+          return connection.run(sql, ...rest);
+        },
+      };
+    };
+    return { ...database, connect };
+  };
+}

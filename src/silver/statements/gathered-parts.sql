@@ -1,0 +1,2 @@
+ALTER TABLE gathered_judged RENAME TO judged;
+ALTER TABLE gathered_refused RENAME TO refused

@@ -44,7 +44,7 @@ const memory = {
   duckDbBytesMin: 64 * MiB,
   duckDbBytesMax: 2048 * MiB,
   /** What the process takes beside DuckDB's own limit: code, V8's heap, buffers, and what DuckDB does not count. */
-  besideDuckDbBytes: 264 * MiB,
+  besideDuckDbBytes: 272 * MiB,
   /** Bodies judged at once, as a share of DuckDB's limit. */
   shareOfBodies: 0.3,
   bodyBytesMax: 160 * MiB,

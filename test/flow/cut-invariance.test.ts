@@ -85,7 +85,12 @@ async function inRuns(
     await happenBetween(lake, betweenRandom, counts);
     const before = await goldFiles(lake);
     for (const dataset of shuffled(DATASETS, random)) {
-      conserved.add(dataset, await lake.silver(dataset, { sliceBytesMax: random.pick([1, 1 << 20, 1 << 20]) }));
+      // A version a slice, or several; a row a part, some rows, or all.
+      const bounds = {
+        sliceBytesMax: random.pick([1, 1 << 20, 1 << 20]),
+        bodyBytesMax: random.pick([1, 4096, 1 << 24]),
+      };
+      conserved.add(dataset, await lake.silver(dataset, bounds));
     }
     const agents = present([[], ...stream.agents].at(stream.agents.length - versionsLeft.length));
     const next: State = { lake: slowLake(arrived, agents, stream.timeZone), agents };

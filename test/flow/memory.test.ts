@@ -25,6 +25,21 @@ describe('a drain stays within the byte budget that its receipt names, whatever 
   });
 });
 
+const refined: readonly (readonly [string, DrainShape])[] = [
+  ['400,000 events of 300 bytes', { counts: even(4, 100_000), memory: MEMORY, to: 'gold' }],
+  ['300 events of 1 MB', { counts: even(4, 75), bodyBytes: 1_000_000, memory: MEMORY, to: 'gold' }],
+];
+
+describe('a run to gold stays within the byte budget too', () => {
+  test.each(refined)('%s', async (_title, shape) => {
+    const { receipt, peakRssBytes } = await measureDrain(shape);
+    const events = shape.counts.reduce((sum, count) => sum + count, 0);
+    expect(receipt.outcome).toBe('complete');
+    expect(receipt.silver.map(({ rowsIn }) => rowsIn)).toContain(events);
+    expect(peakRssBytes).toBeLessThanOrEqual(receipt.memoryBytesMax);
+  });
+});
+
 test('silver is built anew within the byte budget where a megabyte of blanks stands behind every event', async () => {
   const shape = { counts: even(4, 150), bodyBytes: 1_000_000, blank: true, memory: '640MiB' };
   const { printed, peakRssBytes } = await measureAfterDrain(shape, ['rebuild', 'silver']);

@@ -366,9 +366,9 @@ test('a commit whose bodies have no room in memory is judged in parts, and comes
   const rowsOf = async (on: SmallLake, table: string) =>
     (await on.rows(table)).map((row) => ({ ...row, loaded_at: null, rejected_at: null }));
   for (const table of ['silver/call_legs', 'silver/rejected_events']) {
-    const [first = [], ...others] = await Promise.all(lakes.map((on) => rowsOf(on, table)));
-    expect(first).toHaveLength(table === 'silver/call_legs' ? 6 : 3);
-    for (const other of others) expect(other).toEqual(first);
+    const whole = await rowsOf(present(lakes.at(-1)), table);
+    expect(whole).toHaveLength(table === 'silver/call_legs' ? 6 : 3);
+    for (const on of lakes.slice(0, -1)) expect(await rowsOf(on, table)).toEqual(whole);
   }
 });
 

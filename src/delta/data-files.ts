@@ -112,12 +112,14 @@ async function writeFile(
   values: PartitionValues,
   localFile: string,
   signal: AbortSignal,
-  { dictionaries = true }: WriteOptions,
+  { dictionaries = true, rowGroupRows }: WriteOptions,
 ): Promise<WrittenFile | undefined> {
   // Of values that differ each, DuckDB builds a dictionary only to throw it away.
   const limit = dictionaries ? '' : ', DICTIONARY_SIZE_LIMIT 1';
+  const group = rowGroupRows === undefined ? '' : `, ROW_GROUP_SIZE ${rowGroupRows}`;
+  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS${limit}${group}`;
   const rows = await database.rows<CopyResult>(
-    `COPY (${query.sql}) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS${limit})`,
+    `COPY (${query.sql}) TO $file (${options})`,
     { ...query.parameters, file: localFile },
     signal,
   );

@@ -184,6 +184,8 @@ export interface FileChanges {
 export interface WriteOptions {
   /** False where nearly every value is another: saves memory and time, and no byte of the file. Default true. */
   readonly dictionaries?: boolean;
+  /** Rows of a row group at most, in steps of 2,048; DuckDB holds one as a whole while it writes. Default 122,880. */
+  readonly rowGroupRows?: number;
   /** Partition values that all rows have, by whoever knows them: the rows are then read once, not twice. */
   readonly partition?: Readonly<Record<string, string>>;
   /** Looks at each file before it leaves this machine: the local copy, the rows in it, and its path in the log. */

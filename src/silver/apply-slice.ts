@@ -1,16 +1,16 @@
 import { inWorkArea } from '../base/work-area.ts';
-import { commit, defineRelation, writeFiles, type Change, type DataFile, type Snapshot } from '../delta/delta.ts';
-import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import { commit, defineRelation, type Change, type DataFile, type Snapshot } from '../delta/delta.ts';
+import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
+import { keptBytesMaxOf } from './body-memory.ts';
 import type { BoundedSlice, BronzeSlice } from './bronze-slice.ts';
-import { NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
+import { judgeBronze, NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
 import { judgeParts } from './judge-parts.ts';
 import { mergeBatch, NOTHING_MERGED, type Merge } from './merge-batch.ts';
 import { LearnedShapes } from './learned-shapes.ts';
 import type { SilverOptions } from './silver.ts';
 import type { StepTimes } from './step-times.ts';
-
-const rejectedSql = sqlFile(new URL('statements/rejected.sql', import.meta.url));
+import { writeRejected } from './write-rejected.ts';
 
 /** What a slice is applied to: the snapshots, and which of the two tables lack it. */
 export interface SliceTarget {
@@ -89,12 +89,20 @@ export async function judgeSlice<T>(
       schema,
       async (area) => {
         await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
-        const defined = parts.map((define) => () => define(area, scratch));
-        const judged = await times.measure('judge', () => judgeParts(area, schema, defined, shapes, options, signal));
         const nowUs = BigInt(options.clock.nowMs()) * 1000n;
-        const rejected = tables.writesRejected
-          ? await times.measure('write', () => writeRejected(area, options, tables.rejected, nowUs, judged, signal))
-          : [];
+        const rejected: DataFile[] = [];
+        const write = async (): Promise<void> => {
+          rejected.push(...(await writeRejected(area, options, tables.rejected, nowUs, signal)));
+        };
+        const judging = parts.map((define) => ({
+          define: () => define(area, scratch),
+          refused: async (part: Judged) => {
+            if (tables.writesRejected && part.accepted < part.rowsIn) await times.measure('write', write);
+          },
+        }));
+        const judge = (): Promise<Judged> =>
+          times.measure('judge', () => judgeBronze(area, schema, shapes, keptBytesMaxOf(options), signal));
+        const judged = await judgeParts(area, judging, judge, options, signal);
         const batch = {
           dataset: options.dataset,
           location: options.silver,
@@ -147,17 +155,4 @@ async function commitBoth(
   const change: Change = { operation: 'MERGE', add: merged.add, remove: merged.remove, reads: 'all', ...common };
   const landed = await land('silver', change);
   return landed === 'landed' ? { kind: 'applied', judged, merge: merged } : { kind: landed };
-}
-
-async function writeRejected(
-  area: Database,
-  options: SilverOptions,
-  snapshot: Snapshot,
-  nowUs: bigint,
-  judged: Judged,
-  signal: AbortSignal,
-): Promise<DataFile[]> {
-  if (judged.accepted === judged.rowsIn) return [];
-  await area.run(rejectedSql, { dataset: options.dataset.name, rejected_at_us: nowUs });
-  return writeFiles(area, options.rejected, snapshot.contract, 'rejected', options.scratch, signal);
 }

@@ -34,7 +34,7 @@ export async function* partsWithinMemory(
     const copies = scratch.scope();
     let groups: readonly RowGroup[][];
     try {
-      groups = await bodyMemory(together, table, await openDatabase(), copies, signal);
+      groups = await bodyMemory(together, table, { bodyBytesMax }, await openDatabase(), copies, signal);
     } finally {
       copies.release();
     }

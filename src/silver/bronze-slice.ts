@@ -57,7 +57,7 @@ export async function withinMemory(
   scratch: Scratch,
   signal: AbortSignal,
 ): Promise<BoundedSlice> {
-  const groups = await bodyMemory(slice.files, bronze, database, scratch, signal);
+  const groups = await bodyMemory(slice.files, bronze, { bodyBytesMax }, database, scratch, signal);
   const bytes = groups.map(bytesOf);
   const upTo = (files: number): number => bytes.slice(0, files).reduce((sum, each) => sum + each, 0);
   const isFirst = (at: number): boolean => (slice.ends[at - 1]?.files ?? 0) === 0;

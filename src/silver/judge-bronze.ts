@@ -5,7 +5,7 @@ import type { BodyShape } from './body-shape.ts';
 import type { EventRules } from './event-rules.ts';
 import { RowJudge } from './judge-rows.ts';
 import type { LearnedShapes } from './learned-shapes.ts';
-import { KEPT_BYTES_MAX, matchShapes } from './match-shapes.ts';
+import { matchShapes } from './match-shapes.ts';
 import { UnknownNames } from './unknown-names.ts';
 
 const readBronzeSql = sqlFile(new URL('statements/read-bronze.sql', import.meta.url));
@@ -17,7 +17,7 @@ const addAppendedSql = sqlFile(new URL('statements/add-appended.sql', import.met
 
 const limits = {
   /** Rows left over that zod judges without learning from them first: it is done with them sooner. */
-  leftRowsMax: 2000,
+  leftRowsMax: 500,
   /** The same as a share of the slice. */
   leftShareMax: 0.02,
   /** Rows judged to learn the shapes of the others. */
@@ -46,6 +46,7 @@ export async function judgeBronze(
   area: Database,
   schema: string,
   shapes: LearnedShapes,
+  keptBytesMax: number,
   signal: AbortSignal,
 ): Promise<Judged> {
   // A stream holds its connection, so that the rows go back through another one.
@@ -54,9 +55,9 @@ export async function judgeBronze(
   try {
     await writer.run(createTables(schema, shapes.dataset.fields));
     const isFast = shapes.rules !== undefined;
-    const acceptedByShape = isFast ? await judgeByShape(area, shapes, shapes.rules, unknown, signal) : 0;
+    const acceptedByShape = isFast ? await judgeByShape(area, shapes, shapes.rules, keptBytesMax, unknown, signal) : 0;
     const rows = await RowJudge.open(writer, schema, shapes.dataset, unknown);
-    if (isFast) await judgeLeftOver(area, rows, signal);
+    if (isFast) await judgeLeftOver(area, rows, keptBytesMax, signal);
     else await rows.judgeAll(area, readBronzeSql, { taken_above_bytes: -1 }, signal);
     rows.close();
     await area.run(filled(addAppendedSql, { instants: instantsOf(shapes.dataset.fields) }), undefined, signal);
@@ -78,11 +79,12 @@ async function judgeByShape(
   area: Database,
   shapes: LearnedShapes,
   rules: EventRules,
+  keptBytesMax: number,
   unknown: UnknownNames,
   signal: AbortSignal,
 ): Promise<number> {
   const numbered: BodyShape[] = [...shapes.list()];
-  await matchShapes(area, rules, 'bronze', numbered, 1, signal);
+  await matchShapes(area, rules, 'bronze', keptBytesMax, numbered, 1, signal);
   const [judged] = await area.rows<{ rows: bigint }>('SELECT count(*) AS rows FROM judged');
   const left = await leftOver(area);
   if (left.rows > Math.max(limits.leftRowsMax, limits.leftShareMax * (Number(judged?.rows) + left.rows))) {
@@ -90,7 +92,7 @@ async function judgeByShape(
     const bodies = await area.rows<{ marked_body: string }>(sample, undefined, signal);
     const learned = shapes.learn(bodies.map(({ marked_body: marked }) => marked.slice(1)));
     if (learned.length > 0) {
-      await matchShapes(area, rules, 'left_over', learned, numbered.length + 1, signal);
+      await matchShapes(area, rules, 'left_over', keptBytesMax, learned, numbered.length + 1, signal);
       numbered.push(...learned);
     }
   }
@@ -120,10 +122,10 @@ async function countShapes(
   return [...counts.values()].reduce((sum, { rows }) => sum + Number(rows), 0);
 }
 
-async function judgeLeftOver(area: Database, rows: RowJudge, signal: AbortSignal): Promise<void> {
+async function judgeLeftOver(area: Database, rows: RowJudge, keptBytesMax: number, signal: AbortSignal): Promise<void> {
   const { large } = await leftOver(area);
   await rows.judgeAll(area, readLeftOverSql, undefined, signal);
-  if (large > 0) await rows.judgeAll(area, readBronzeSql, { taken_above_bytes: KEPT_BYTES_MAX }, signal);
+  if (large > 0) await rows.judgeAll(area, readBronzeSql, { taken_above_bytes: keptBytesMax }, signal);
   await area.run('DROP TABLE left_over');
 }
 

@@ -1,35 +1,41 @@
 import { SluiceError } from '../base/errors.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
-import { judgeBronze, NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
-import type { LearnedShapes } from './learned-shapes.ts';
+import { NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
 import type { SilverOptions } from './silver.ts';
 
 const countJudgedSql = sqlFile(new URL('statements/count-judged.sql', import.meta.url));
 const gatherPartSql = sqlFile(new URL('statements/gather-part.sql', import.meta.url));
-const gatheredPartsSql = sqlFile(new URL('statements/gathered-parts.sql', import.meta.url));
+
+/** Rows that are judged at once. */
+export interface Part {
+  /** Makes the relation `bronze` anew. */
+  readonly define: () => Promise<void>;
+  /** Takes what was refused of them: the table `refused` is that of one part. */
+  readonly refused: (judged: Judged) => Promise<void>;
+}
 
 /**
- * Judges the relation `bronze` as `judgeBronze` does, part by part: each of the `parts` makes the relation anew, and
- * only its bodies are held. The tables `judged` and `refused` are those of all parts, in their order. Throws
+ * Judges the relation `bronze` part by part, so that the bodies of one part alone are held. `judge` makes the tables
+ * `judged` and `refused` of one; in the end `judged` is that of all parts, in their order. Throws
  * `conservation_broken`.
  */
 export async function judgeParts(
   area: Database,
-  schema: string,
-  parts: readonly (() => Promise<void>)[],
-  shapes: LearnedShapes,
+  parts: readonly Part[],
+  judge: () => Promise<Judged>,
   options: SilverOptions,
   signal: AbortSignal,
 ): Promise<Judged> {
   let all = NOTHING_JUDGED;
-  for (const define of parts) {
+  for (const { define, refused } of parts) {
     await define();
-    const judged = await judgeBronze(area, schema, shapes, signal);
+    const judged = await judge();
     await checkConservation(area, judged, options);
+    await refused(judged);
     all = sumOf(all, judged);
     if (parts.length > 1) await area.run(gatherPartSql, undefined, signal);
   }
-  if (parts.length > 1) await area.run(gatheredPartsSql);
+  if (parts.length > 1) await area.run('ALTER TABLE gathered RENAME TO judged');
   return all;
 }
 

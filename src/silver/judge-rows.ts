@@ -11,16 +11,18 @@ const limits = {
 
 type Appender = Awaited<ReturnType<Database['connection']['createAppender']>>;
 
-/** Columns of read-bronze.sql and read-left-over.sql in order. */
-type RowColumns = readonly [
-  markedBody: readonly (string | null)[],
-  bodyBase64: readonly (string | null)[],
-  partitionId: readonly number[],
-  sequenceNumber: readonly bigint[],
-  enqueuedAtUs: readonly bigint[],
-  position: readonly bigint[],
-  isTaken: readonly boolean[],
-];
+type Chunk = NonNullable<Awaited<ReturnType<Awaited<ReturnType<Database['connection']['stream']>>['fetchChunk']>>>;
+
+/** Columns of read-bronze.sql and read-left-over.sql. */
+const COLUMNS = {
+  markedBody: 0,
+  bodyBase64: 1,
+  partitionId: 2,
+  sequenceNumber: 3,
+  enqueuedAtUs: 4,
+  position: 5,
+  isTaken: 6,
+} as const;
 
 interface Origin {
   readonly body: string | null;
@@ -69,7 +71,7 @@ export class RowJudge {
     const rows = await database.connection.stream(sql, parameters);
     for (let chunk = await rows.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await rows.fetchChunk()) {
       signal.throwIfAborted();
-      this.#take(chunk.getColumns() as unknown as RowColumns);
+      this.#take(chunk);
     }
   }
 
@@ -78,12 +80,27 @@ export class RowJudge {
     this.#refused.closeSync();
   }
 
-  #take([markedBody, bodyBase64, partitionId, sequenceNumber, enqueuedAtUs, position, isTaken]: RowColumns): void {
-    for (let row = 0; row < markedBody.length; row++) {
+  /**
+   * Texts are made row by row, past the cache of their vector: those of a whole chunk would be old, and many, before
+   * the collector comes.
+   */
+  #take(chunk: Chunk): void {
+    const valuesOf = <T>(column: keyof typeof COLUMNS): readonly T[] =>
+      chunk.getColumnValues(COLUMNS[column]) as unknown as readonly T[];
+    const partitionId = valuesOf<number>('partitionId');
+    const sequenceNumber = valuesOf<bigint>('sequenceNumber');
+    const enqueuedAtUs = valuesOf<bigint>('enqueuedAtUs');
+    const position = valuesOf<bigint>('position');
+    const isTaken = valuesOf<boolean>('isTaken');
+    const [marked, base64] = [COLUMNS.markedBody, COLUMNS.bodyBase64].map((column) => chunk.getColumnVector(column));
+    for (let row = 0; row < chunk.rowCount; row++) {
       if (isTaken[row] !== true) continue;
+      const [markedBody, bodyBase64] = [marked, base64].map((column) => {
+        return (column?.slice(row, 1).getItem(0) ?? null) as string | null;
+      });
       const origin: Origin = {
-        body: markedBody[row]?.slice(1) ?? null,
-        bodyBase64: bodyBase64[row] ?? null,
+        body: markedBody?.slice(1) ?? null,
+        bodyBase64: bodyBase64 ?? null,
         partitionId: partitionId[row] ?? 0,
         sequenceNumber: sequenceNumber[row] ?? 0n,
         enqueuedAtUs: enqueuedAtUs[row] ?? 0n,

@@ -7,9 +7,6 @@ import type { EventRules, RuledField } from './event-rules.ts';
 const matchSql = sqlFile(new URL('statements/match-shapes.sql', import.meta.url));
 const leftOverSql = sqlFile(new URL('statements/left-over.sql', import.meta.url));
 
-/** Bodies above this are for zod, and are read again: what a chunk of rows holds in memory is bounded by it. */
-export const KEPT_BYTES_MAX = 16 * 1024;
-
 /**
  * One pass of the fast path: judges the rows of `source` by the shapes. `bronze`: makes the table `judged` of what is
  * accepted; `left_over`: adds to it. The rows that zod must judge are then the table `left_over`. Shape i of the list
@@ -19,6 +16,7 @@ export async function matchShapes(
   area: Database,
   rules: EventRules,
   source: 'bronze' | 'left_over',
+  keptBytesMax: number,
   shapes: readonly BodyShape[],
   firstNumber: number,
   signal: AbortSignal,
@@ -31,7 +29,7 @@ export async function matchShapes(
     instants: instantsOf(rules),
     timestamps: timestampsOf(rules, parameters),
     structure: structureOf(rules),
-    ...SOURCES[source],
+    ...(source === 'bronze' ? ofBronze(keptBytesMax) : LEFT_OVER),
     shapes: shapesOf(shapes, firstNumber, parameters),
     source,
   });
@@ -40,13 +38,14 @@ export async function matchShapes(
 }
 
 /** What is left over has been measured, and has lost its body where that was large. */
-const SOURCES = {
-  bronze: {
+const LEFT_OVER = { position: 'position', is_large: 'is_large' } as const;
+
+function ofBronze(keptBytesMax: number): Record<keyof typeof LEFT_OVER, string> {
+  return {
     position: 'NULL::BIGINT',
-    is_large: `coalesce(greatest(strlen(body), strlen(body_base64)) > ${KEPT_BYTES_MAX}, false)`,
-  },
-  left_over: { position: 'position', is_large: 'is_large' },
-} as const;
+    is_large: `coalesce(greatest(strlen(body), strlen(body_base64)) > ${keptBytesMax}, false)`,
+  };
+}
 
 /** Texts that are parameters of a statement, each once. */
 class NamedTexts {

@@ -96,7 +96,7 @@ async function withRoom(
   const { rejected, openDatabase, scratch } = options;
   const copies = scratch.scope();
   try {
-    const groups = await bodyMemory(files, rejected, await openDatabase(), copies, signal);
+    const groups = await bodyMemory(files, rejected, options, await openDatabase(), copies, signal);
     let bytes = 0;
     const over = groups.findIndex((own, at) => (bytes += bytesOf(own)) > bodyBytesMaxOf(options) && at > 0);
     return over < 0 ? files : files.slice(0, over);

@@ -11,7 +11,7 @@ import { StepTimes } from './step-times.ts';
 import { UNKNOWN_NAMES_MAX } from './unknown-names.ts';
 
 const limits = {
-  /** Compressed bytes of a slice, as a share of those that its bodies may take: legs shrink to a fifth of themselves. */
+  /** Compressed bytes of a slice, as a share of what its bodies may take: legs shrink to a fifth of themselves. */
   sliceShare: 0.2,
   /** Tries to apply one slice while other writers change the table. */
   attemptsMax: 5,

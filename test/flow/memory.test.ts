@@ -28,6 +28,7 @@ describe('a drain stays within the byte budget that its receipt names, whatever 
 const refined: readonly (readonly [string, DrainShape])[] = [
   ['400,000 events of 300 bytes', { counts: even(4, 100_000), memory: MEMORY, to: 'gold' }],
   ['300 events of 1 MB', { counts: even(4, 75), bodyBytes: 1_000_000, memory: MEMORY, to: 'gold' }],
+  ['40,000 events of 3 kB', { counts: even(4, 10_000), bodyBytes: 3000, memory: MEMORY, to: 'gold' }],
 ];
 
 describe('a run to gold stays within the byte budget too', () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { EVENT_HEAD, flag, inOrder, integer, optional, text, timestamp } from '../../schemas/event-fields.ts';
 import type { Database } from '../../src/duckdb/duckdb.ts';
 import { callCentre } from '../../src/pipeline.ts';
+import { keptBytesMaxOf } from '../../src/silver/body-memory.ts';
 import { eventRules } from '../../src/silver/event-rules.ts';
 import { judgeBronze } from '../../src/silver/judge-bronze.ts';
 import { judge } from '../../src/silver/judge.ts';
@@ -87,7 +88,7 @@ export async function judgeBothWays(
   shapes.learn(taught);
   const learned = shapes.list().length;
   await fillBronze(database, bodies);
-  const found = await judgeBronze(database, 'judging', shapes, new AbortController().signal);
+  const found = await judgeBronze(database, 'judging', shapes, keptBytesMaxOf({}), new AbortController().signal);
   const verdicts = new Map([...(await acceptedRows(database, dataset)), ...(await refusedRows(database))]);
   const unknown = new Map<string, number>();
   for (const [number, body] of bodies.entries()) {

@@ -126,7 +126,7 @@ export class IncomingLink implements TransferSink {
     flowTo(this.link, 0, 0, this.creditWanted());
   }
 
-  /** Transfers that are still under way are counted and dropped; memory goes back now, that of batches once released. */
+  /** Transfers under way are counted and dropped. Memory goes back now, that of a batch once it is released. */
   close(): void {
     this.isClosed = true;
     clearTimeout(this.linger);

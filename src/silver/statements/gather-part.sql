@@ -1,7 +1,4 @@
--- The verdicts on one part of a slice go to those on the parts before.
-CREATE TABLE IF NOT EXISTS gathered_judged AS FROM judged LIMIT 0;
-CREATE TABLE IF NOT EXISTS gathered_refused AS FROM refused LIMIT 0;
-INSERT INTO gathered_judged FROM judged;
-INSERT INTO gathered_refused FROM refused;
-DROP TABLE judged;
-DROP TABLE refused
+-- What one part of a slice has accepted goes to that of the parts before.
+CREATE TABLE IF NOT EXISTS gathered AS FROM judged LIMIT 0;
+INSERT INTO gathered FROM judged;
+DROP TABLE judged

@@ -1,12 +1,12 @@
--- One row a rejected bronze row (domain section 3).
-CREATE OR REPLACE TABLE rejected AS
+-- One row a rejected bronze row (domain section 3). A view: large bodies are not held once more.
+CREATE OR REPLACE VIEW rejected AS
 SELECT
-  $dataset::VARCHAR AS dataset,
+  getvariable('dataset') AS dataset,
   partition_id,
   sequence_number,
   make_timestamptz(enqueued_at) AS enqueued_at,
   reason,
   body,
   body_base64,
-  make_timestamptz($rejected_at_us::BIGINT) AS rejected_at
+  make_timestamptz(getvariable('rejected_at_us')) AS rejected_at
 FROM refused

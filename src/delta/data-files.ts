@@ -12,8 +12,12 @@ import { dataColumns, duckdbType } from './table-schema.ts';
 
 const STRING_BOUNDS = sqlFile(new URL('string-bounds.sql', import.meta.url));
 
-/** Uploads running beside the writing of the next file. */
-const UPLOADS_AT_ONCE = 4;
+const limits = {
+  /** Uploads running beside the writing of the next file. */
+  uploadsAtOnce: 4,
+  /** Values of a column chunk's dictionary: names and codes have fewer, keys more. */
+  dictionaryValuesMax: 1000,
+} as const;
 
 /** See the door. */
 export async function writeFiles(
@@ -42,7 +46,7 @@ export async function writeFiles(
       // Awaited in order below; until then a failure must not count as unhandled.
       upload.catch(() => {});
       uploads.push(upload);
-      await uploads.at(-UPLOADS_AT_ONCE);
+      await uploads.at(-limits.uploadsAtOnce);
     }
     return await Promise.all(uploads);
   } finally {
@@ -114,8 +118,8 @@ async function writeFile(
   signal: AbortSignal,
   { dictionaries = true, rowGroupRows }: WriteOptions,
 ): Promise<WrittenFile | undefined> {
-  // Of values that differ each, DuckDB builds a dictionary only to throw it away.
-  const limit = dictionaries ? '' : ', DICTIONARY_SIZE_LIMIT 1';
+  // Of values that differ each, DuckDB builds a dictionary only to throw it away, the sooner the better.
+  const limit = `, DICTIONARY_SIZE_LIMIT ${dictionaries ? limits.dictionaryValuesMax : 1}`;
   const group = rowGroupRows === undefined ? '' : `, ROW_GROUP_SIZE ${rowGroupRows}`;
   const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS${limit}${group}`;
   const rows = await database.rows<CopyResult>(

@@ -7,6 +7,7 @@ import type { BoundedSlice, BronzeSlice } from './bronze-slice.ts';
 import { judgeBronze, NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
 import { judgeParts } from './judge-parts.ts';
 import { mergeBatch, NOTHING_MERGED, type Merge } from './merge-batch.ts';
+import { defineLocalDate } from './local-date.ts';
 import { LearnedShapes } from './learned-shapes.ts';
 import type { SilverOptions } from './silver.ts';
 import type { StepTimes } from './step-times.ts';
@@ -88,8 +89,9 @@ export async function judgeSlice<T>(
       database,
       schema,
       async (area) => {
-        await area.run('SET VARIABLE time_zone = $time_zone', { time_zone: options.timeZone });
-        const nowUs = BigInt(options.clock.nowMs()) * 1000n;
+        const nowMs = options.clock.nowMs();
+        const nowUs = BigInt(nowMs) * 1000n;
+        await defineLocalDate(area, options.timeZone, nowMs);
         const rejected: DataFile[] = [];
         const write = async (): Promise<void> => {
           rejected.push(...(await writeRejected(area, options, tables.rejected, nowUs, signal)));

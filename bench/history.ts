@@ -26,6 +26,7 @@ import { openKeyPacks } from '../src/keys/keys.ts';
 import { callCentre } from '../src/pipeline.ts';
 import { defaultDimensions } from '../src/cli/default-dimensions.ts';
 import { ensureDimension, ensureSilver, loadDimension } from '../src/silver/silver.ts';
+import { defineLocalDate } from '../src/silver/local-date.ts';
 import { openFolder } from '../src/storage/folder.ts';
 import { openScratch, type Scratch } from '../src/storage/scratch.ts';
 
@@ -140,7 +141,7 @@ async function inWorkshop(lake: string, action: (workshop: Workshop) => Promise<
   });
   const store = openFolder(lake);
   try {
-    await database.run(`SET VARIABLE time_zone = 'America/Sao_Paulo'`);
+    await defineLocalDate(database, 'America/Sao_Paulo', Date.now());
     await action({ database, scratch, table: (root) => ({ store, root }) });
   } finally {
     database.close();

@@ -1,5 +1,6 @@
 import type { Pipeline } from '../../schemas/contract.ts';
 import { SluiceError } from '../base/errors.ts';
+import { MiB } from '../base/limits.ts';
 import { compactTable, type Compaction } from '../delta/delta.ts';
 import { formatSize } from '../report/report.ts';
 import { maintain, type Maintenance, type Step, type StepResult } from './maintain.ts';
@@ -45,7 +46,7 @@ export function chosenTables(name: string | undefined, pipeline: Pipeline): read
 
 function step(work: Maintenance, root: string, bytesLeft: () => number, spend: (bytes: number) => void): Step {
   const { lake, fence, stop } = work;
-  const { openDatabase, scratch, clock, runId, log } = lake;
+  const { openDatabase, scratch, bodyBytesMax, clock, runId, log } = lake;
   return {
     table: root,
     async run(signal) {
@@ -58,6 +59,10 @@ function step(work: Maintenance, root: string, bytesLeft: () => number, spend: (
         fence,
         stop,
         inputBytesMax,
+        // A row group is held as rows, as pages and compressed, by two threads.
+        rowGroupBytesMax: bodyBytesMax / 8,
+        // Bronze is sorted, whole rows of it.
+        targetBytes: Math.min(128 * MiB, bodyBytesMax),
         readThrough: await readThrough(work, root, signal),
         ...(root.startsWith('bronze/') ? { orderBy: BRONZE_ORDER } : {}),
       };
@@ -68,15 +73,24 @@ function step(work: Maintenance, root: string, bytesLeft: () => number, spend: (
   };
 }
 
-const NOTHING = { filesRemoved: 0, filesAdded: 0, bytesRead: 0, bytesWritten: 0, filesWaiting: 0, filesLeft: 0 };
+const NOTHING = {
+  filesRemoved: 0,
+  filesAdded: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+  filesWaiting: 0,
+  filesLeft: 0,
+  filesLarge: 0,
+};
 
 function told(found: Compaction, instead?: string): StepResult {
   const { outcome, ...facts } = found;
-  const { filesRemoved, filesAdded, filesWaiting, filesLeft, bytesRead, bytesWritten } = facts;
+  const { filesRemoved, filesAdded, filesWaiting, filesLeft, filesLarge, bytesRead, bytesWritten } = facts;
   const sizes = `${formatSize(bytesRead)} to ${formatSize(bytesWritten)}`;
   const parts = [
     filesRemoved === 0 ? 'nothing to do' : `${filesRemoved} files became ${filesAdded}, ${sizes}`,
     ...(filesLeft === 0 ? [] : [`${filesLeft} left to the next call`]),
+    ...(filesLarge === 0 ? [] : [`${filesLarge} with rows too large for the memory stay`]),
     ...(filesWaiting === 0 ? [] : [`${filesWaiting} wait for silver or gold to read them`]),
   ];
   return { outcome, text: instead ?? parts.join('; '), facts };

@@ -7,6 +7,7 @@ import { commit } from './commit.ts';
 import { writeFiles } from './data-files.ts';
 import type { Compaction, CompactOptions, DataFile, Snapshot, TableLocation } from './delta.ts';
 import { defineRelation } from './relation.ts';
+import { rowSizes } from './row-sizes.ts';
 import { readSnapshot } from './snapshot.ts';
 import { quotedName } from './sql-text.ts';
 import { checkWritable } from './table-state.ts';
@@ -19,6 +20,13 @@ export const limits = {
   /** Commits are made when so much was read, so that a stop or a lost race costs no more. */
   commitInputBytes: 256 * MiB,
   commitGroupsMax: 100,
+  /** Where nothing else is said. DuckDB holds a row group as rows, as pages and compressed. */
+  rowGroupBytesMax: 24 * MiB,
+  /** DuckDB's own, and the chunk of rows below which it makes no row group. */
+  rowGroupRowsMax: 122_880,
+  chunkRows: 2_048,
+  /** Rows of which one chunk is larger than so many row groups are not rewritten. */
+  chunkGroupsMax: 2,
   /** Tries while other writers remove the files that are being compacted. */
   attemptsMax: 5,
 } as const;
@@ -36,16 +44,23 @@ export async function compactTable(
   signal: AbortSignal,
 ): Promise<Compaction> {
   const total = { ...NOTHING };
+  const large = new Set<string>();
   for (let conflicts = 0; conflicts < limits.attemptsMax;) {
     const snapshot = await readSnapshot(location, signal);
     if (snapshot === undefined) return { ...total, outcome: 'empty' };
     checkWritable(snapshot.protocol, `${location.store.url}/${location.root}`);
-    const { groups, filesWaiting } = await planGroups(location, snapshot, options, signal);
+    const { groups, filesWaiting } = await planGroups(location, snapshot, large, options, signal);
     total.filesWaiting = filesWaiting;
     total.filesLeft = groups.reduce((sum, { files }) => sum + files.length, 0);
     const batch = nextBatch(groups, options.inputBytesMax - total.bytesRead, total.bytesRead === 0);
     if (batch.length === 0) return { ...total, outcome: total.bytesRead === 0 ? 'empty' : 'complete' };
     if (options.stop?.aborted === true) return { ...total, outcome: 'stopped' };
+    const found = await filesTooLarge(location, batch, options, signal);
+    if (found.length > 0) {
+      for (const path of found) large.add(path);
+      total.filesLarge += found.length;
+      continue;
+    }
     const landed = await compactBatch(location, snapshot, batch, options, signal);
     if (landed === 'locked') return { ...total, outcome: 'locked' };
     if (landed === 'conflicted') {
@@ -62,17 +77,28 @@ export async function compactTable(
   throw new SluiceError('table_conflict', message, { context: { table: location.root } });
 }
 
-const NOTHING = { filesRemoved: 0, filesAdded: 0, bytesRead: 0, bytesWritten: 0, filesWaiting: 0, filesLeft: 0 };
+const NOTHING = {
+  filesRemoved: 0,
+  filesAdded: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+  filesWaiting: 0,
+  filesLeft: 0,
+  filesLarge: 0,
+};
 
 /** Files in the order of the log, partition by partition, packed up to the target; a group of one is none. */
 async function planGroups(
   location: TableLocation,
   snapshot: Snapshot,
+  large: ReadonlySet<string>,
   { readThrough, targetBytes = limits.targetBytes }: CompactOptions,
   signal: AbortSignal,
 ): Promise<{ groups: Group[]; filesWaiting: number }> {
   const unread = await filesAfter(location, snapshot, readThrough, signal);
-  const small = [...snapshot.files.values()].filter(({ sizeBytes }) => sizeBytes < targetBytes * limits.smallShare);
+  const small = [...snapshot.files.values()].filter(
+    ({ path, sizeBytes }) => sizeBytes < targetBytes * limits.smallShare && !large.has(path),
+  );
   const ready = small.filter(({ path }) => !unread.has(path));
   const partitions = Map.groupBy(ready, ({ partitionValues }) => partitionName(partitionValues));
   const groups = [...partitions.values()].flatMap((files) => packed(files, targetBytes));
@@ -120,6 +146,24 @@ function nextBatch(groups: readonly Group[], inputBytesMax: number, isFirst: boo
   return batch;
 }
 
+/** Paths of the files of which not even a chunk of rows has room in memory. */
+async function filesTooLarge(
+  location: TableLocation,
+  batch: readonly Group[],
+  { openDatabase, scratch: whole, rowGroupBytesMax = limits.rowGroupBytesMax }: CompactOptions,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const scratch = whole.scope();
+  try {
+    const files = batch.flatMap((group) => group.files);
+    const sizes = await rowSizes(await openDatabase(), location, files, scratch, signal);
+    const rowBytesMax = (rowGroupBytesMax * limits.chunkGroupsMax) / limits.chunkRows;
+    return [...sizes].filter(([, rowBytes]) => rowBytes > rowBytesMax).map(([path]) => path);
+  } finally {
+    scratch.release();
+  }
+}
+
 async function compactBatch(
   location: TableLocation,
   snapshot: Snapshot,
@@ -153,7 +197,7 @@ async function rewrite(
   location: TableLocation,
   { contract }: Snapshot,
   { files }: Group,
-  { orderBy = [], scratch: whole }: CompactOptions,
+  { orderBy = [], scratch: whole, rowGroupBytesMax = limits.rowGroupBytesMax }: CompactOptions,
   signal: AbortSignal,
 ): Promise<DataFile[]> {
   const scratch = whole.scope();
@@ -161,7 +205,10 @@ async function rewrite(
     await defineRelation(area, 'small_files', location, contract, files, scratch, signal);
     const order = orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(quotedName).join(', ')}`;
     await area.run(`CREATE OR REPLACE VIEW compacted AS SELECT * FROM small_files${order}`);
-    const add = await writeFiles(area, location, contract, 'compacted', scratch, signal);
+    const sizes = await rowSizes(area, location, files, scratch, signal);
+    const fitting = Math.floor(rowGroupBytesMax / Math.max(1, ...sizes.values()));
+    const rowGroupRows = Math.max(limits.chunkRows, Math.min(limits.rowGroupRowsMax, fitting));
+    const add = await writeFiles(area, location, contract, 'compacted', scratch, signal, { rowGroupRows });
     await checkRows(area, location, add);
     return add;
   } finally {

@@ -290,6 +290,8 @@ export interface CompactOptions {
   readonly orderBy?: readonly string[];
   /** Bytes that a compacted file is meant to have. */
   readonly targetBytes?: number;
+  /** Uncompressed bytes of a row group; files with rows too large for it are left as they are. Default 24 MiB. */
+  readonly rowGroupBytesMax?: number;
   /** A soft stop: what is begun is committed. */
   readonly stop?: AbortSignal;
 }
@@ -304,6 +306,8 @@ export interface Compaction {
   readonly filesWaiting: number;
   /** Small files that the next call goes on with. */
   readonly filesLeft: number;
+  /** Small files whose rows are too large to be rewritten within the memory there is. */
+  readonly filesLarge: number;
 }
 
 /**

@@ -67,6 +67,36 @@ describe('compaction', () => {
     expect(changes.every(({ dataChange }) => dataChange === false)).toBe(true);
   });
 
+  test('a file whose rows have no room in memory stays as it is, and is counted; the others become one', async () => {
+    await bronzeCommits(3);
+    const body = ' '.repeat(50_000);
+    await lake.bronze('call_legs', [arrival('call_legs', body, { partition: 0, sequence: 100 })]);
+    await bronzeCommits(3, 60);
+    const before = await lake.rows('bronze/call_legs');
+    // A chunk of 2,048 rows of 50,000 bytes is larger than two such row groups; one of these legs is not.
+    const found = await compact('bronze/call_legs', { rowGroupBytesMax: 2 ** 23 });
+    expect(found).toMatchObject({ outcome: 'complete', filesRemoved: 6, filesAdded: 1, filesLarge: 1, filesLeft: 0 });
+    expect(await fileCount('bronze/call_legs')).toBe(2);
+    const sorted = (rows: typeof before) => rows.map((row) => JSON.stringify(row)).toSorted();
+    expect(sorted(await lake.rows('bronze/call_legs'))).toEqual(sorted(before));
+    const roomy = { rowGroupBytesMax: 2 ** 27 };
+    expect(await compact('bronze/call_legs', roomy)).toMatchObject({ filesRemoved: 2, filesAdded: 1, filesLarge: 0 });
+  });
+
+  test('row groups have as many rows as have room', async () => {
+    const legs = Array.from({ length: 5000 }, (_, at) => legNumber(at));
+    await lake.bronze('call_legs', legs);
+    await lake.bronze('call_legs', [legNumber(5000)]);
+    await compact('bronze/call_legs', { rowGroupBytesMax: 2 ** 20 });
+    const [file] = present(await lake.snapshot('bronze/call_legs')).files.values();
+    const copy = await lake.tools().scratch.fetch(lake.store, `bronze/call_legs/${present(file).path}`, signal);
+    const database = await lake.tools().openDatabase();
+    const rows = await database.rows('SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata($copy)', {
+      copy,
+    });
+    expect(rows.length).toBeGreaterThanOrEqual(2);
+  });
+
   test('files after what every reader has applied stay, and are counted as waiting', async () => {
     await bronzeCommits(5);
     // Version 0 makes the table, 1 to 5 add a file each.

@@ -1,13 +1,14 @@
 import { inWorkArea } from '../base/work-area.ts';
-import { defineRelation, writeFiles, type DataFile, type Snapshot } from '../delta/delta.ts';
+import { defineRelation, type DataFile, type Snapshot } from '../delta/delta.ts';
 import { sqlFile } from '../duckdb/duckdb.ts';
 import type { SilverOptions } from './silver.ts';
+import { writeRejectedRows } from './write-rejected.ts';
 
 const otherDatasetsSql = sqlFile(new URL('statements/other-datasets.sql', import.meta.url));
 
 /** Files of the rejected events that hold a row of the dataset, and new ones with the rows of the others in them. */
 export async function withoutDataset(
-  options: Pick<SilverOptions, 'dataset' | 'rejected' | 'openDatabase' | 'scratch'>,
+  options: Pick<SilverOptions, 'dataset' | 'rejected' | 'openDatabase' | 'scratch' | 'bodyBytesMax'>,
   snapshot: Snapshot,
   signal: AbortSignal,
 ): Promise<{ readonly remove: readonly DataFile[]; readonly add: readonly DataFile[] }> {
@@ -23,7 +24,7 @@ export async function withoutDataset(
       async (area) => {
         await defineRelation(area, 'mixed', rejected, snapshot.contract, mixed, scratch, signal);
         await area.run(otherDatasetsSql, { dataset: dataset.name });
-        return writeFiles(area, rejected, snapshot.contract, 'others', scratch, signal);
+        return writeRejectedRows(area, { ...options, scratch }, snapshot, 'others', signal);
       },
       signal,
     );

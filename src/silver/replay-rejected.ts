@@ -1,6 +1,6 @@
 import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
-import { defineRelation, writeFiles, type DataFile, type Snapshot } from '../delta/delta.ts';
+import { defineRelation, type DataFile, type Snapshot } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { judgeSlice, type JudgedSlice } from './apply-slice.ts';
@@ -11,6 +11,7 @@ import { LearnedShapes } from './learned-shapes.ts';
 import { mayHold } from './rejected-files.ts';
 import type { ReplayOptions, ReplayOutcome } from './silver.ts';
 import { StepTimes } from './step-times.ts';
+import { writeRejectedRows } from './write-rejected.ts';
 
 const rejectedAgainSql = sqlFile(new URL('statements/rejected-again.sql', import.meta.url));
 const verdictsSql = sqlFile(new URL('statements/verdicts.sql', import.meta.url));
@@ -147,8 +148,8 @@ async function takeOut(
   const changed = await area.rows<{ path: string }>('SELECT DISTINCT "_file" AS path FROM verdicts');
   if (changed.length === 0) return { landed: 'landed', made: [] };
   await area.run(stillRejectedSql, { dataset: options.dataset.name });
-  const { rejected, scratch } = options;
-  const add = await writeFiles(area, rejected, snapshot.contract, 'still_rejected', scratch, signal);
+  const { rejected } = options;
+  const add = await writeRejectedRows(area, options, snapshot, 'still_rejected', signal);
   const paths = new Set(changed.map(({ path }) => path));
   const remove = files.filter(({ path }) => paths.has(path));
   const landed = await commitTable(options, rejected, snapshot, { operation: 'REPLAY', remove, add }, signal);

@@ -1,10 +1,11 @@
+import { filled, quoted } from '../base/identifiers.ts';
 import { writeFiles, type DataFile, type Snapshot } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import { bodyBytesMaxOf } from './body-memory.ts';
 import type { SilverOptions } from './silver.ts';
 
 const rejectedSql = sqlFile(new URL('statements/rejected.sql', import.meta.url));
-const refusedBytesSql = sqlFile(new URL('statements/refused-bytes.sql', import.meta.url));
+const rejectedBytesSql = sqlFile(new URL('statements/rejected-bytes.sql', import.meta.url));
 
 const limits = {
   /** Of the bytes of bodies that are judged at once: a row group is held as rows, as a page and compressed. */
@@ -14,24 +15,34 @@ const limits = {
   groupRowsMin: 2_048,
 } as const;
 
-/** Writes the rows of the table `refused` as rejected events to a file that nobody refers to yet; none: no file. */
+/** Writes the rows of the table `refused` as rejected events to a file that nobody refers to yet. */
 export async function writeRejected(
   area: Database,
   options: SilverOptions,
-  { contract }: Snapshot,
+  snapshot: Snapshot,
   rejectedAtUs: bigint,
   signal: AbortSignal,
 ): Promise<DataFile[]> {
-  const [found] = await area.rows<{ rows: bigint; bytes: bigint }>(refusedBytesSql);
-  const { rows, bytes } = { rows: Number(found?.rows ?? 0), bytes: Number(found?.bytes ?? 0) };
-  if (rows === 0) return [];
   await area.run('SET VARIABLE dataset = $dataset', { dataset: options.dataset.name });
   await area.run('SET VARIABLE rejected_at_us = $at::BIGINT', { at: rejectedAtUs });
   await area.run(rejectedSql);
+  return writeRejectedRows(area, options, snapshot, 'rejected', signal);
+}
+
+/** The same of a relation of rejected events; none: no file. */
+export async function writeRejectedRows(
+  area: Database,
+  options: Pick<SilverOptions, 'rejected' | 'scratch' | 'bodyBytesMax'>,
+  { contract }: Snapshot,
+  relation: string,
+  signal: AbortSignal,
+): Promise<DataFile[]> {
+  const sql = filled(rejectedBytesSql, { relation: quoted(relation) });
+  const [found] = await area.rows<{ rows: bigint; bytes: bigint }>(sql);
+  const { rows, bytes } = { rows: Number(found?.rows ?? 0), bytes: Number(found?.bytes ?? 0) };
+  if (rows === 0) return [];
   const fitting = Math.floor((rows * bodyBytesMaxOf(options) * limits.groupShare) / Math.max(1, bytes));
   const rowGroupRows = Math.min(limits.groupRowsMax, Math.max(limits.groupRowsMin, fitting));
-  return writeFiles(area, options.rejected, contract, 'rejected', options.scratch, signal, {
-    dictionaries: false,
-    rowGroupRows,
-  });
+  const how = { dictionaries: false, rowGroupRows };
+  return writeFiles(area, options.rejected, contract, relation, options.scratch, signal, how);
 }

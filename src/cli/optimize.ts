@@ -6,7 +6,7 @@ import { formatSize } from '../report/report.ts';
 import { maintain, type Maintenance, type Step, type StepResult } from './maintain.ts';
 import { suggestion } from './nearest.ts';
 import { readThrough } from './readers.ts';
-import { lakeTables, type LakeTable } from './tables.ts';
+import { lakeTables, REJECTED_ROOT, type LakeTable } from './tables.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Rows of a partition stand in the order of their numbers. */
@@ -64,6 +64,8 @@ function step(work: Maintenance, root: string, bytesLeft: () => number, spend: (
         // Bronze is sorted, whole rows of it.
         targetBytes: Math.min(128 * MiB, bodyBytesMax),
         readThrough: await readThrough(work, root, signal),
+        // Rows of large texts, of which no two are alike.
+        dictionaries: !root.startsWith('bronze/') && root !== REJECTED_ROOT,
         ...(root.startsWith('bronze/') ? { orderBy: BRONZE_ORDER } : {}),
       };
       const found = await compactTable(lake.table(root), options, signal);

@@ -1,5 +1,5 @@
 import { SluiceError } from '../base/errors.ts';
-import { MiB } from '../base/limits.ts';
+import { KiB, MiB } from '../base/limits.ts';
 import { inWorkArea } from '../base/work-area.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import { changesBetween } from './changes.ts';
@@ -27,6 +27,8 @@ export const limits = {
   chunkRows: 2_048,
   /** Rows of which one chunk is larger than so many row groups are not rewritten. */
   chunkGroupsMax: 2,
+  /** What a file has beside its rows. */
+  footerBytes: 64 * KiB,
   /** Tries while other writers remove the files that are being compacted. */
   attemptsMax: 5,
 } as const;
@@ -51,27 +53,28 @@ export async function compactTable(
     checkWritable(snapshot.protocol, `${location.store.url}/${location.root}`);
     const { groups, filesWaiting } = await planGroups(location, snapshot, large, options, signal);
     total.filesWaiting = filesWaiting;
+    total.filesLarge = large.size;
     total.filesLeft = groups.reduce((sum, { files }) => sum + files.length, 0);
     const batch = nextBatch(groups, options.inputBytesMax - total.bytesRead, total.bytesRead === 0);
     if (batch.length === 0) return { ...total, outcome: total.bytesRead === 0 ? 'empty' : 'complete' };
     if (options.stop?.aborted === true) return { ...total, outcome: 'stopped' };
-    const found = await filesTooLarge(location, batch, options, signal);
-    if (found.length > 0) {
-      for (const path of found) large.add(path);
-      total.filesLarge += found.length;
-      continue;
-    }
-    const landed = await compactBatch(location, snapshot, batch, options, signal);
+    const { staged, tooLarge } = await rewriteAll(location, snapshot, batch, options, signal);
+    for (const path of tooLarge) large.add(path);
+    // Groups that have such a file are planned anew without it.
+    if (staged.length === 0) continue;
+    const landed = await land(location, snapshot, staged, options, signal);
     if (landed === 'locked') return { ...total, outcome: 'locked' };
     if (landed === 'conflicted') {
       conflicts++;
       continue;
     }
     conflicts = 0;
-    total.filesRemoved += batch.reduce((sum, { files }) => sum + files.length, 0);
-    total.bytesRead += batch.reduce((sum, { bytes }) => sum + bytes, 0);
-    total.filesAdded += landed.length;
-    total.bytesWritten += landed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    for (const { files, bytes, add } of staged) {
+      total.filesRemoved += files.length;
+      total.bytesRead += bytes;
+      total.filesAdded += add.length;
+      total.bytesWritten += add.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    }
   }
   const message = `${location.root}: other writers removed its files during ${limits.attemptsMax} tries; run again`;
   throw new SluiceError('table_conflict', message, { context: { table: location.root } });
@@ -91,18 +94,22 @@ const NOTHING = {
 async function planGroups(
   location: TableLocation,
   snapshot: Snapshot,
-  large: ReadonlySet<string>,
-  { readThrough, targetBytes = limits.targetBytes }: CompactOptions,
+  large: Set<string>,
+  options: CompactOptions,
   signal: AbortSignal,
 ): Promise<{ groups: Group[]; filesWaiting: number }> {
+  const { readThrough, targetBytes = limits.targetBytes } = options;
   const unread = await filesAfter(location, snapshot, readThrough, signal);
-  const small = [...snapshot.files.values()].filter(
-    ({ path, sizeBytes }) => sizeBytes < targetBytes * limits.smallShare && !large.has(path),
-  );
-  const ready = small.filter(({ path }) => !unread.has(path));
+  const small = [...snapshot.files.values()].filter(({ sizeBytes }) => sizeBytes < targetBytes * limits.smallShare);
+  // Rows that are too large compressed need no look at their file.
+  for (const file of small) {
+    if (file.sizeBytes > limits.footerBytes + rowBytesMax(options) * recordsOf(file)) large.add(file.path);
+  }
+  const fitting = small.filter(({ path }) => !large.has(path));
+  const ready = fitting.filter(({ path }) => !unread.has(path));
   const partitions = Map.groupBy(ready, ({ partitionValues }) => partitionName(partitionValues));
   const groups = [...partitions.values()].flatMap((files) => packed(files, targetBytes));
-  return { groups, filesWaiting: small.length - ready.length };
+  return { groups, filesWaiting: fitting.length - ready.length };
 }
 
 /** Files that a reader of the log still takes by their own names: their rows must stay where they are. */
@@ -146,48 +153,49 @@ function nextBatch(groups: readonly Group[], inputBytesMax: number, isFirst: boo
   return batch;
 }
 
-/** Paths of the files of which not even a chunk of rows has room in memory. */
-async function filesTooLarge(
-  location: TableLocation,
-  batch: readonly Group[],
-  { openDatabase, scratch: whole, rowGroupBytesMax = limits.rowGroupBytesMax }: CompactOptions,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const scratch = whole.scope();
-  try {
-    const files = batch.flatMap((group) => group.files);
-    const sizes = await rowSizes(await openDatabase(), location, files, scratch, signal);
-    const rowBytesMax = (rowGroupBytesMax * limits.chunkGroupsMax) / limits.chunkRows;
-    return [...sizes].filter(([, rowBytes]) => rowBytes > rowBytesMax).map(([path]) => path);
-  } finally {
-    scratch.release();
-  }
+/** A group, and the file that takes its place. */
+interface Staged extends Group {
+  readonly add: readonly DataFile[];
 }
 
-async function compactBatch(
+/** The groups with their new files, those apart that have a file with rows too large: it is named, and no more done. */
+async function rewriteAll(
   location: TableLocation,
   snapshot: Snapshot,
   batch: readonly Group[],
   options: CompactOptions,
   signal: AbortSignal,
-): Promise<DataFile[] | 'conflicted' | 'locked'> {
-  const database = await options.openDatabase();
-  const add = await inWorkArea(
-    database,
+): Promise<{ staged: Staged[]; tooLarge: string[] }> {
+  const staged: Staged[] = [];
+  const tooLarge: string[] = [];
+  await inWorkArea(
+    await options.openDatabase(),
     'compaction',
     async (area) => {
-      const written: DataFile[] = [];
-      for (const group of batch) written.push(...(await rewrite(area, location, snapshot, group, options, signal)));
-      return written;
+      for (const group of batch) {
+        const result = await rewrite(area, location, snapshot, group, options, signal);
+        if ('add' in result) staged.push({ ...group, ...result });
+        else tooLarge.push(...result.tooLarge);
+      }
     },
     signal,
   );
-  const remove = batch.flatMap(({ files }) => files);
-  const { context, fence } = options;
+  return { staged, tooLarge };
+}
+
+async function land(
+  location: TableLocation,
+  snapshot: Snapshot,
+  staged: readonly Staged[],
+  { context, fence }: CompactOptions,
+  signal: AbortSignal,
+): Promise<'landed' | 'conflicted' | 'locked'> {
+  const add = staged.flatMap((group) => group.add);
+  const remove = staged.flatMap(({ files }) => files);
   // No row changes: what others read of these files is still so, and only who removes one of them is in the way.
   const change = { operation: 'OPTIMIZE', add, remove, dataChange: false, fence };
   const result = await commit(location, snapshot, change, context, signal);
-  if (result.kind === 'committed') return add;
+  if (result.kind === 'committed') return 'landed';
   context.log?.warn('commit lost a race', { table: location.root, reason: result.reason });
   return result.reason === 'fenced' ? 'locked' : 'conflicted';
 }
@@ -197,32 +205,45 @@ async function rewrite(
   location: TableLocation,
   { contract }: Snapshot,
   { files }: Group,
-  { orderBy = [], scratch: whole, rowGroupBytesMax = limits.rowGroupBytesMax }: CompactOptions,
+  options: CompactOptions,
   signal: AbortSignal,
-): Promise<DataFile[]> {
-  const scratch = whole.scope();
+): Promise<{ add: DataFile[] } | { tooLarge: string[] }> {
+  const { orderBy = [], rowGroupBytesMax = limits.rowGroupBytesMax, dictionaries = true } = options;
+  const scratch = options.scratch.scope();
   try {
     await defineRelation(area, 'small_files', location, contract, files, scratch, signal);
+    const sizes = await rowSizes(area, location, files, scratch, signal);
+    const tooLarge = [...sizes].filter(([, rowBytes]) => rowBytes > rowBytesMax(options)).map(([path]) => path);
+    if (tooLarge.length > 0) return { tooLarge };
     const order = orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(quotedName).join(', ')}`;
     await area.run(`CREATE OR REPLACE VIEW compacted AS SELECT * FROM small_files${order}`);
-    const sizes = await rowSizes(area, location, files, scratch, signal);
     const fitting = Math.floor(rowGroupBytesMax / Math.max(1, ...sizes.values()));
-    const rowGroupRows = Math.max(limits.chunkRows, Math.min(limits.rowGroupRowsMax, fitting));
-    const add = await writeFiles(area, location, contract, 'compacted', scratch, signal, { rowGroupRows });
+    const how = { dictionaries, rowGroupRows: Math.min(limits.rowGroupRowsMax, fitting) };
+    const add = await writeFiles(area, location, contract, 'compacted', scratch, signal, how);
     await checkRows(area, location, add);
-    return add;
+    return { add };
   } finally {
     scratch.release();
   }
 }
 
+/** Uncompressed: of larger rows not even a chunk has room in memory. */
+function rowBytesMax({ rowGroupBytesMax = limits.rowGroupBytesMax }: CompactOptions): number {
+  return (rowGroupBytesMax * limits.chunkGroupsMax) / limits.chunkRows;
+}
+
 async function checkRows(area: Database, location: TableLocation, add: readonly DataFile[]): Promise<void> {
   const [found] = await area.rows<{ rows: bigint }>('SELECT count(*) AS "rows" FROM small_files');
   const before = Number(found?.rows ?? 0);
-  const after = add.reduce((sum, { statistics = '{}' }) => sum + Number(JSON.parse(statistics).numRecords ?? 0), 0);
+  const after = add.reduce((sum, file) => sum + (recordsOf(file) || 0), 0);
   if (before === after) return;
   const message = `${location.root}: ${before} rows became ${after} in compaction; nothing of them was committed`;
   throw new SluiceError('conservation_broken', message, { context: { table: location.root } });
+}
+
+/** Not a number where the statistics tell none. */
+function recordsOf({ statistics = '{}' }: DataFile): number {
+  return Number(JSON.parse(statistics).numRecords);
 }
 
 function partitionName(values: DataFile['partitionValues']): string {

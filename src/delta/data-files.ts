@@ -17,6 +17,7 @@ const limits = {
   uploadsAtOnce: 4,
   /** Values of a column chunk's dictionary: names and codes have fewer, keys more. */
   dictionaryValuesMax: 1000,
+  chunkRows: 2_048,
 } as const;
 
 /** See the door. */
@@ -120,7 +121,7 @@ async function writeFile(
 ): Promise<WrittenFile | undefined> {
   // Of values that differ each, DuckDB builds a dictionary only to throw it away, the sooner the better.
   const limit = `, DICTIONARY_SIZE_LIMIT ${dictionaries ? limits.dictionaryValuesMax : 1}`;
-  const group = rowGroupRows === undefined ? '' : `, ROW_GROUP_SIZE ${rowGroupRows}`;
+  const group = rowGroupRows === undefined ? '' : `, ROW_GROUP_SIZE ${wholeChunks(rowGroupRows)}`;
   const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS${limit}${group}`;
   const rows = await database.rows<CopyResult>(
     `COPY (${query.sql}) TO $file (${options})`,
@@ -142,6 +143,11 @@ async function writeFile(
     values,
     statistics: statisticsText(contract, result.count, found),
   };
+}
+
+/** DuckDB ends a row group with the chunk that fills it: it would round up. */
+function wholeChunks(rows: number): number {
+  return Math.max(limits.chunkRows, rows - (rows % limits.chunkRows));
 }
 
 interface CopyResult extends Record<string, unknown> {

@@ -184,7 +184,7 @@ export interface FileChanges {
 export interface WriteOptions {
   /** False where nearly every value is another: saves memory and time, and no byte of the file. Default true. */
   readonly dictionaries?: boolean;
-  /** Rows of a row group at most, in steps of 2,048; DuckDB holds one as a whole while it writes. Default 122,880. */
+  /** Rows of a row group at most, 2,048 at least; DuckDB holds one as a whole while it writes. Default 122,880. */
   readonly rowGroupRows?: number;
   /** Partition values that all rows have, by whoever knows them: the rows are then read once, not twice. */
   readonly partition?: Readonly<Record<string, string>>;
@@ -292,6 +292,8 @@ export interface CompactOptions {
   readonly targetBytes?: number;
   /** Uncompressed bytes of a row group; files with rows too large for it are left as they are. Default 24 MiB. */
   readonly rowGroupBytesMax?: number;
+  /** As of `writeFiles`. Footers tell the size of rows of large texts only without. */
+  readonly dictionaries?: boolean;
   /** A soft stop: what is begun is committed. */
   readonly stop?: AbortSignal;
 }

@@ -1,3 +1,4 @@
+import { present } from '../base/assert.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { DataFile, TableLocation } from './delta.ts';
@@ -22,5 +23,7 @@ export async function rowSizes(
     { files: [...pathOf.keys()] },
     signal,
   );
-  return new Map(rows.map(({ file, row_bytes: bytes }) => [pathOf.get(file) ?? '', bytes]));
+  return new Map(
+    rows.map(({ file, row_bytes: bytes }) => [present(pathOf.get(file), 'the path of a local copy'), bytes]),
+  );
 }

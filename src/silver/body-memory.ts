@@ -7,7 +7,7 @@ const bodyBytesSql = sqlFile(new URL('statements/body-bytes.sql', import.meta.ur
 
 const limits = {
   /** Bodies above this are for zod alone where memory is plenty: a chunk of 2,048 is held by SQL some eight times. */
-  keptBytesMax: 16 * KiB,
+  keptBytesMax: 12 * KiB,
   /** The same as a share of the bodies judged at once. */
   keptShare: 1 / 12_800,
   /** Files of bodies larger than this share of it on average count manifold: whole chunks of them are held as often. */

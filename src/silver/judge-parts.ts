@@ -27,18 +27,27 @@ export async function judgeParts(
   signal: AbortSignal,
 ): Promise<Judged> {
   let all = NOTHING_JUDGED;
-  for (const { define, refused } of parts) {
+  for (const [part, { define, refused }] of parts.entries()) {
     await define();
     const judged = await judge();
     await checkConservation(area, judged, options);
     await refused(judged);
     all = sumOf(all, judged);
-    if (parts.length > 1) await area.run(gatherPartSql, undefined, signal);
+    if (parts.length === 1) continue;
+    // The first part's table is not copied: the others are added to it.
+    if (part === 0) await area.run('ALTER TABLE judged RENAME TO gathered');
+    else await area.run(gatherPartSql, undefined, signal);
   }
-  if (parts.length > 1) await area.run('ALTER TABLE gathered RENAME TO judged');
+  if (parts.length > 1) {
+    await area.run('ALTER TABLE gathered RENAME TO judged');
+    const [found] = await area.rows<{ rows: bigint }>('SELECT count(*) AS "rows" FROM judged');
+    if (Number(found?.rows) !== all.accepted)
+      throw broken(options, `${found?.rows} of ${all.accepted} accepted rows are kept`);
+  }
   return all;
 }
 
+/** Of unknown names each part has told the first that it met. */
 function sumOf(one: Judged, other: Judged): Judged {
   return {
     rowsIn: one.rowsIn + other.rowsIn,
@@ -57,12 +66,14 @@ function sumsOf(one: Counts, other: Counts): Counts {
   return Object.fromEntries(sums);
 }
 
-async function checkConservation(area: Database, judged: Judged, { dataset, bronze }: SilverOptions): Promise<void> {
+async function checkConservation(area: Database, judged: Judged, options: SilverOptions): Promise<void> {
   const [found] = await area.rows<{ rows_in: bigint; accepted: bigint; refused: bigint }>(countJudgedSql);
   const [rowsIn, accepted, refused] = [found?.rows_in, found?.accepted, found?.refused].map(Number);
   if (rowsIn === judged.rowsIn && accepted === judged.accepted && rowsIn === Number(accepted) + Number(refused)) return;
-  const message =
-    `${dataset.name}: ${rowsIn} rows of ${bronze.root} were judged as ${accepted} accepted and ${refused} rejected; ` +
-    `nothing of them was committed`;
-  throw new SluiceError('conservation_broken', message, { context: { dataset: dataset.name } });
+  throw broken(options, `${rowsIn} rows were judged as ${accepted} accepted and ${refused} rejected`);
+}
+
+function broken({ dataset, bronze }: SilverOptions, what: string): SluiceError {
+  const message = `${dataset.name}, of ${bronze.root}: ${what}; nothing of them was committed`;
+  return new SluiceError('conservation_broken', message, { context: { dataset: dataset.name } });
 }

@@ -28,5 +28,5 @@ export async function defineLocalDate(area: Database, timeZone: string, nowMs: n
     return `WHEN ${isWithin} THEN make_timestamp(epoch_us(instant) + ${shift})::DATE`;
   });
   await area.run(`CREATE OR REPLACE MACRO local_date(instant) AS
-    CASE ${cases.join(' ')} ELSE (instant AT TIME ZONE getvariable('time_zone'))::DATE END`);
+    CASE ${cases.join(' ')} ELSE (instant::TIMESTAMPTZ AT TIME ZONE getvariable('time_zone'))::DATE END`);
 }

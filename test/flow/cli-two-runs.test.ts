@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfiguration } from '../../src/cli/configuration.ts';
 import { runOnce } from '../../src/cli/ingest-once.ts';
@@ -31,6 +32,8 @@ async function pausedRun({ at, table, entries, wakesAt, wakesEntries }: (typeof 
     const late = busy.run(lake, [], SHORT);
     await until(() => commits(inFolder(lake), table) >= entries);
     late.child.kill('SIGSTOP');
+    // What was under way to the disk is there then.
+    await delay(50);
     if (commits(inFolder(lake), wakesAt) < wakesEntries) return { lake, late };
     late.child.kill('SIGKILL');
     await late.finished;

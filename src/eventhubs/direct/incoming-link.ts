@@ -203,7 +203,10 @@ export class IncomingLink implements TransferSink {
     const columns = this.free.pop();
     if (columns === undefined) return undefined;
     this.freeBytes -= columns.heldBytes;
-    if (columns.eventsMax < eventsMax / 2) return undefined;
+    if (columns.eventsMax < eventsMax / 2) {
+      columns.discard();
+      return undefined;
+    }
     columns.reset();
     return columns;
   }

@@ -1,5 +1,6 @@
 import { isAbort, SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { readConfiguration, type Configuration } from './configuration.ts';
 import {
   chosenDatasets,
@@ -89,11 +90,19 @@ export async function runOnce(
   }
 }
 
+const limits = {
+  /** Below this budget a run makes room for silver before it begins: some 20 ms. */
+  scarceBytes: 1024 * MiB,
+} as const;
+
 async function carryOut(run: RunContext): Promise<void> {
   const { record, to } = run;
   await record.time('tables', () => ensureLayers(run));
   await record.time('bronze', () => drainHubs(run));
-  if (to !== 'bronze') await record.time('silver', () => refineToSilver(run));
+  if (to !== 'bronze') {
+    if (run.configuration.memoryBytesMax < limits.scarceBytes) collectGarbage();
+    await record.time('silver', () => refineToSilver(run));
+  }
   if (to === 'gold') await record.time('gold', () => refineToGold(run));
 }
 

@@ -41,10 +41,10 @@ export interface OpenLakeOptions {
 
 const memory = {
   shareOfDuckDb: 0.5,
-  duckDbBytesMin: 56 * MiB,
+  duckDbBytesMin: 48 * MiB,
   duckDbBytesMax: 2048 * MiB,
   /** What the process takes beside DuckDB's own limit: code, V8's heap, buffers, and what DuckDB does not count. */
-  besideDuckDbBytes: 264 * MiB,
+  besideDuckDbBytes: 272 * MiB,
   /** Bodies judged at once, as a share of DuckDB's limit. */
   shareOfBodies: 0.3,
   bodyBytesMax: 160 * MiB,

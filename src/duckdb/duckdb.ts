@@ -138,7 +138,7 @@ const limits = {
 async function loadDriver(memoryBytesMax: number): Promise<Driver> {
   // Of DuckDB's own allocator where it brings one (Linux), read once when the library is loaded: what one thread gives
   // back another can take. An arena a thread keeps some 60 MiB more, and is no faster.
-  const soon = memoryBytesMax < limits.scarceBytes ? ',dirty_decay_ms:100,muzzy_decay_ms:0' : '';
+  const soon = memoryBytesMax < limits.scarceBytes ? ',dirty_decay_ms:50,muzzy_decay_ms:0' : '';
   process.env['DUCKDB_JE_MALLOC_CONF'] ??= `narenas:1${soon}`;
   try {
     const driver = await import('@duckdb/node-api');

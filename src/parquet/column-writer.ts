@@ -32,6 +32,11 @@ export class PageBuffers {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(LEVELS_ROOM + PAGE_BYTES);
   }
 
+  /** Gives back the memory of those that nobody has: the collector comes late where little else is made. */
+  discard(): void {
+    for (const { buffer } of this.#free.splice(0)) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  }
+
   giveBack(buffer: Buffer): void {
     if (buffer.length === LEVELS_ROOM + PAGE_BYTES) this.#free.push(buffer);
   }

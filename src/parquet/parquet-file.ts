@@ -65,6 +65,7 @@ export class ParquetFile implements GrowingParquetFile {
     await this.#write();
     await this.#compressor.close();
     await this.#handle.close();
+    this.#buffers.discard();
     const columns = this.#columns.map((column, index) => [column.name, this.#boundsOf(column, index)] as const);
     return { rowCount: this.rowCount, sizeBytes: this.#position, columns: new Map(columns) };
   }

@@ -13,9 +13,9 @@ npm install --no-audit --no-fund --prefer-offline --no-progress ./sluice-*.tgz >
 rm -rf node_modules/sluice/src/cli
 npx sluice --help | grep -q ingest-once
 
-serve() { # settings… : a hub in the background, its connection string in SLUICE_EVENTHUBS
+serve() { # settings… : a hub in the background, its connection string in SLUICE_EVENTHUBS; npx would keep a kill to itself
   rm -f hub.out
-  env "$@" npx sluice hub --port 0 --tls-port off --health-port off --data "hub-$#" >hub.out 2>hub.err &
+  env "$@" node_modules/.bin/sluice hub --port 0 --tls-port off --health-port off --data "hub-$#" >hub.out 2>hub.err &
   hub=$!
   for _ in $(seq 100); do grep -q '^Endpoint=' hub.out && break; sleep 0.2; done
   SLUICE_EVENTHUBS=$(head -1 hub.out)

@@ -13,7 +13,8 @@ npm install --no-audit --no-fund --prefer-offline --no-progress ./sluice-*.tgz >
 rm -rf node_modules/sluice/src/cli
 npx sluice --help | grep -q ingest-once
 
-serve() { # settings… : a hub in the background, its connection string in SLUICE_EVENTHUBS; npx would keep a kill to itself
+# npx would keep a kill to itself.
+serve() { # settings… : a hub in the background, its connection string in SLUICE_EVENTHUBS
   rm -f hub.out
   env "$@" node_modules/.bin/sluice hub --port 0 --tls-port off --health-port off --data "hub-$#" >hub.out 2>hub.err &
   hub=$!

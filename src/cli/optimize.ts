@@ -1,7 +1,6 @@
 import type { Pipeline } from '../../schemas/contract.ts';
 import { SluiceError } from '../base/errors.ts';
-import { MiB } from '../base/limits.ts';
-import { compactTable, type Compaction } from '../delta/delta.ts';
+import { COMPACTED_BYTES, compactTable, NOTHING_COMPACTED, type Compaction } from '../delta/delta.ts';
 import { formatSize } from '../report/report.ts';
 import { maintain, type Maintenance, type Step, type StepResult } from './maintain.ts';
 import { suggestion } from './nearest.ts';
@@ -51,7 +50,7 @@ function step(work: Maintenance, root: string, bytesLeft: () => number, spend: (
     table: root,
     async run(signal) {
       const inputBytesMax = bytesLeft();
-      if (inputBytesMax <= 0) return told({ ...NOTHING, outcome: 'empty' }, 'left to the next call');
+      if (inputBytesMax <= 0) return told({ ...NOTHING_COMPACTED, outcome: 'empty' }, 'left to the next call');
       const options = {
         openDatabase,
         scratch,
@@ -62,7 +61,7 @@ function step(work: Maintenance, root: string, bytesLeft: () => number, spend: (
         // A row group is held as rows, as pages and compressed, by two threads.
         rowGroupBytesMax: bodyBytesMax / 8,
         // Bronze is sorted, whole rows of it.
-        targetBytes: Math.min(128 * MiB, bodyBytesMax),
+        targetBytes: Math.min(COMPACTED_BYTES, bodyBytesMax),
         readThrough: await readThrough(work, root, signal),
         // Rows of large texts, of which no two are alike.
         dictionaries: !root.startsWith('bronze/') && root !== REJECTED_ROOT,
@@ -74,16 +73,6 @@ function step(work: Maintenance, root: string, bytesLeft: () => number, spend: (
     },
   };
 }
-
-const NOTHING = {
-  filesRemoved: 0,
-  filesAdded: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-  filesWaiting: 0,
-  filesLeft: 0,
-  filesLarge: 0,
-};
 
 function told(found: Compaction, instead?: string): StepResult {
   const { outcome, ...facts } = found;

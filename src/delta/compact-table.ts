@@ -12,9 +12,10 @@ import { readSnapshot } from './snapshot.ts';
 import { quotedName } from './sql-text.ts';
 import { checkWritable } from './table-state.ts';
 
-export const limits = {
-  /** What a compacted file is meant to have. Readers fetch files whole, and merges rewrite them whole. */
-  targetBytes: 128 * MiB,
+/** What a compacted file is meant to have. Readers fetch files whole, and merges rewrite them whole. */
+export const COMPACTED_BYTES = 128 * MiB;
+
+const limits = {
   /** A file of this part of the target is left as it is: it would be rewritten at each call for little. */
   smallShare: 0.5,
   /** Commits are made when so much was read, so that a stop or a lost race costs no more. */
@@ -45,7 +46,7 @@ export async function compactTable(
   options: CompactOptions,
   signal: AbortSignal,
 ): Promise<Compaction> {
-  const total = { ...NOTHING };
+  const total = { ...NOTHING_COMPACTED };
   const large = new Set<string>();
   for (let conflicts = 0; conflicts < limits.attemptsMax;) {
     const snapshot = await readSnapshot(location, signal);
@@ -80,7 +81,7 @@ export async function compactTable(
   throw new SluiceError('table_conflict', message, { context: { table: location.root } });
 }
 
-const NOTHING = {
+export const NOTHING_COMPACTED = {
   filesRemoved: 0,
   filesAdded: 0,
   bytesRead: 0,
@@ -98,7 +99,7 @@ async function planGroups(
   options: CompactOptions,
   signal: AbortSignal,
 ): Promise<{ groups: Group[]; filesWaiting: number }> {
-  const { readThrough, targetBytes = limits.targetBytes } = options;
+  const { readThrough, targetBytes = COMPACTED_BYTES } = options;
   const unread = await filesAfter(location, snapshot, readThrough, signal);
   const small = [...snapshot.files.values()].filter(({ sizeBytes }) => sizeBytes < targetBytes * limits.smallShare);
   // Rows that are too large compressed need no look at their file.

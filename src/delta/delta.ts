@@ -312,6 +312,8 @@ export interface Compaction {
   readonly filesLarge: number;
 }
 
+export { COMPACTED_BYTES, NOTHING_COMPACTED } from './compact-table.ts';
+
 /**
  * Makes one file of the small files of a partition, group by group, without changing a row: removes and adds in one
  * commit with `dataChange` false. A second call goes on where this one ended. Throws `table_conflict` where other

@@ -1,4 +1,5 @@
 import type { Column, DatasetContract } from '../../schemas/contract.ts';
+import { assert } from '../base/assert.ts';
 import { MiB } from '../base/limits.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import { judge, type EventValue, type Verdict } from './judge.ts';
@@ -85,28 +86,27 @@ export class RowJudge {
    * the collector comes.
    */
   #take(chunk: Chunk): void {
-    const valuesOf = <T>(column: keyof typeof COLUMNS): readonly T[] =>
-      chunk.getColumnValues(COLUMNS[column]) as unknown as readonly T[];
-    const partitionId = valuesOf<number>('partitionId');
-    const sequenceNumber = valuesOf<bigint>('sequenceNumber');
-    const enqueuedAtUs = valuesOf<bigint>('enqueuedAtUs');
-    const position = valuesOf<bigint>('position');
-    const isTaken = valuesOf<boolean>('isTaken');
-    const [marked, base64] = [COLUMNS.markedBody, COLUMNS.bodyBase64].map((column) => chunk.getColumnVector(column));
+    const valuesOf = (column: keyof typeof COLUMNS) => chunk.getColumnValues(COLUMNS[column]);
+    const [partitionId, sequenceNumber, enqueuedAtUs, position, isTaken] = [
+      valuesOf('partitionId'),
+      valuesOf('sequenceNumber'),
+      valuesOf('enqueuedAtUs'),
+      valuesOf('position'),
+      valuesOf('isTaken'),
+    ];
+    const marked = chunk.getColumnVector(COLUMNS.markedBody);
+    const base64 = chunk.getColumnVector(COLUMNS.bodyBase64);
     for (let row = 0; row < chunk.rowCount; row++) {
       if (isTaken[row] !== true) continue;
-      const [markedBody, bodyBase64] = [marked, base64].map((column) => {
-        return (column?.slice(row, 1).getItem(0) ?? null) as string | null;
-      });
       const origin: Origin = {
-        body: markedBody?.slice(1) ?? null,
-        bodyBase64: bodyBase64 ?? null,
-        partitionId: partitionId[row] ?? 0,
-        sequenceNumber: sequenceNumber[row] ?? 0n,
-        enqueuedAtUs: enqueuedAtUs[row] ?? 0n,
+        body: textAt(marked, row)?.slice(1) ?? null,
+        bodyBase64: textAt(base64, row),
+        partitionId: Number(partitionId[row]),
+        sequenceNumber: bigint(sequenceNumber[row]),
+        enqueuedAtUs: bigint(enqueuedAtUs[row]),
       };
       this.rowsIn++;
-      this.#put(origin, judge(this.#dataset, origin.body), Number(position[row] ?? 0n));
+      this.#put(origin, judge(this.#dataset, origin.body), Number(position[row]));
     }
   }
 
@@ -138,6 +138,19 @@ export class RowJudge {
     this.#refused.flushSync();
     this.#unflushedBytes = 0;
   }
+}
+
+type Vector = ReturnType<Chunk['getColumnVector']>;
+
+/** Past the vector's cache. */
+function textAt(vector: Vector, row: number): string | null {
+  const text = vector.slice(row, 1).getItem(0);
+  return typeof text === 'string' ? text : null;
+}
+
+function bigint(value: unknown): bigint {
+  assert(typeof value === 'bigint', 'the statement gives whole numbers of 64 bits');
+  return value;
 }
 
 function append(appender: Appender, type: Column['type'], value: EventValue): void {

@@ -23,7 +23,7 @@ const MAY_ENTER: Readonly<Record<string, readonly string[]>> = {
   keys: ['storage', 'duckdb', 'delta'],
   producer: ['eventhubs'],
   bronze: ['storage', 'eventhubs', 'duckdb', 'parquet', 'delta'],
-  silver: ['storage', 'duckdb', 'delta', 'keys'],
+  silver: ['storage', 'duckdb', 'parquet', 'delta', 'keys'],
   gold: ['storage', 'duckdb', 'delta', 'keys'],
   report: ['storage', 'duckdb', 'delta', 'bronze', 'silver', 'gold'],
   compare: ['storage', 'eventhubs', 'duckdb', 'delta', 'producer'],

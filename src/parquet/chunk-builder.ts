@@ -29,7 +29,7 @@ export class ChunkBuilder {
   /** Of the values, without levels and headers. */
   rawBytes = 0;
 
-  constructor(column: ParquetColumn, compressor: PageCompressor, buffers: PageBuffers) {
+  constructor(column: ParquetColumn, compressor: PageCompressor | undefined, buffers: PageBuffers) {
     this.#column = column;
     this.#plain = new ColumnWriter(
       compressor,

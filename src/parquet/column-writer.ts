@@ -46,7 +46,7 @@ export class PageBuffers {
 export class ColumnWriter {
   readonly bounds: Bounds | undefined;
   nullCount = 0;
-  readonly #compressor: Pick<PageCompressor, 'start'>;
+  readonly #compressor: Pick<PageCompressor, 'start'> | undefined;
   readonly #buffers: PageBuffers;
   readonly #pages: StoredPage[] = [];
   #buffer: Buffer | undefined;
@@ -56,7 +56,7 @@ export class ColumnWriter {
   /** 1 for a null of the open page; only where there is one. */
   #isNull: Uint8Array | undefined;
 
-  constructor(compressor: Pick<PageCompressor, 'start'>, buffers: PageBuffers, bounds: Bounds | undefined) {
+  constructor(compressor: Pick<PageCompressor, 'start'> | undefined, buffers: PageBuffers, bounds: Bounds | undefined) {
     this.#compressor = compressor;
     this.#buffers = buffers;
     this.bounds = bounds;
@@ -97,7 +97,8 @@ export class ColumnWriter {
 
   /** All pages, the last one too; the writer is done then. */
   async end(): Promise<StoredPages> {
-    const compressed = this.#pages.length > 0 || this.#used - LEVELS_ROOM >= COMPRESSED_BYTES_MIN;
+    const isLong = this.#pages.length > 0 || this.#used - LEVELS_ROOM >= COMPRESSED_BYTES_MIN;
+    const compressed = isLong && this.#compressor !== undefined;
     if (this.#rows > 0) await this.#cut(compressed);
     return { compressed, pages: this.#pages };
   }
@@ -140,9 +141,11 @@ export class ColumnWriter {
     this.#rows = 0;
     this.#nulls = 0;
     this.#isNull = undefined;
-    if (!compressed) {
-      this.#pages.push({ rows, rawBytes: page.length, stored: Promise.resolve([Buffer.from(page)]) });
-      if (buffer !== undefined) this.#buffers.giveBack(buffer);
+    if (!compressed || this.#compressor === undefined) {
+      // A full page keeps its buffer until it is written; a small one would keep all of it.
+      const isFull = page.length > PAGE_BYTES / 2;
+      this.#pages.push({ rows, rawBytes: page.length, stored: Promise.resolve([isFull ? page : Buffer.from(page)]) });
+      if (buffer !== undefined && !isFull) this.#buffers.giveBack(buffer);
       return;
     }
     const { done } = await this.#compressor.start(page);

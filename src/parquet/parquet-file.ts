@@ -21,7 +21,8 @@ export class ParquetFile implements GrowingParquetFile {
   readonly #file: string;
   readonly #handle: FileHandle;
   readonly #columns: readonly ParquetColumn[];
-  readonly #compressor = new PageCompressor();
+  /** Undefined: pages are stored as they are. */
+  readonly #compressor: PageCompressor | undefined;
   readonly #buffers = new PageBuffers();
   readonly #rowGroups: RowGroup[] = [];
   readonly #bounds: readonly Bounds[];
@@ -32,14 +33,15 @@ export class ParquetFile implements GrowingParquetFile {
   readonly #waiting = Buffer.allocUnsafeSlow(WRITE_BYTES);
   #waitingBytes = 0;
 
-  static async create(file: string, columns: readonly ParquetColumn[]): Promise<ParquetFile> {
-    return new ParquetFile(file, await open(file, 'wx'), columns);
+  static async create(file: string, columns: readonly ParquetColumn[], compressed: boolean): Promise<ParquetFile> {
+    return new ParquetFile(file, await open(file, 'wx'), columns, compressed);
   }
 
-  private constructor(file: string, handle: FileHandle, columns: readonly ParquetColumn[]) {
+  private constructor(file: string, handle: FileHandle, columns: readonly ParquetColumn[], compressed: boolean) {
     this.#file = file;
     this.#handle = handle;
     this.#columns = columns;
+    this.#compressor = compressed ? new PageCompressor() : undefined;
     this.#bounds = columns.map(({ type }) => new Bounds(type === 'string'));
     this.#nullCounts = columns.map(() => 0);
     this.#open = this.#newGroup();
@@ -63,7 +65,7 @@ export class ParquetFile implements GrowingParquetFile {
     if (this.#openRows > 0) await this.#endGroup();
     await this.#put(footer(this.#columns, this.#rowGroups));
     await this.#write();
-    await this.#compressor.close();
+    await this.#compressor?.close();
     await this.#handle.close();
     this.#buffers.discard();
     const columns = this.#columns.map((column, index) => [column.name, this.#boundsOf(column, index)] as const);
@@ -71,7 +73,7 @@ export class ParquetFile implements GrowingParquetFile {
   }
 
   async discard(): Promise<void> {
-    await this.#compressor.close();
+    await this.#compressor?.close();
     // Closed already where the file was ended.
     await this.#handle.close().catch(() => {});
     await rm(this.#file, { force: true });

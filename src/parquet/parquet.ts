@@ -1,5 +1,6 @@
 import type { ByteColumn } from '../base/byte-column.ts';
 import { ParquetFile } from './parquet-file.ts';
+import { openStoredFile } from './stored-file.ts';
 
 /**
  * Writes Parquet files of flat columns that stand in memory as typed arrays, without a row object and without DuckDB.
@@ -65,7 +66,57 @@ export interface GrowingParquetFile {
   discard(): Promise<void>;
 }
 
+export interface WriteOptions {
+  /** Whether pages are compressed; true. */
+  readonly compressed?: boolean;
+}
+
 /** Creates the file, which must not exist. */
-export function createParquetFile(file: string, columns: readonly ParquetColumn[]): Promise<GrowingParquetFile> {
-  return ParquetFile.create(file, columns);
+export function createParquetFile(
+  file: string,
+  columns: readonly ParquetColumn[],
+  { compressed = true }: WriteOptions = {},
+): Promise<GrowingParquetFile> {
+  return ParquetFile.create(file, columns, compressed);
+}
+
+export type StoredColumn = Pick<ParquetColumn, 'name' | 'type'>;
+
+/** The text of row i is `bytes.subarray(starts[first + i], ends[first + i])`, null where `nulls?.[first + i] === 1`. */
+export interface TextValues {
+  readonly bytes: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  readonly nulls: Uint8Array | undefined;
+  readonly first: number;
+}
+
+/** The number of row i is `values[first + i]`, null where `nulls?.[first + i] === 1`. */
+export interface NumberValues {
+  readonly values: BigInt64Array | Int32Array;
+  readonly nulls: Uint8Array | undefined;
+  readonly first: number;
+}
+
+export type StoredValues = TextValues | NumberValues;
+
+/** `count` rows, in the order of the columns asked for; good until the next ones are asked for. */
+export interface StoredRows {
+  readonly count: number;
+  readonly columns: readonly StoredValues[];
+}
+
+export interface StoredFile {
+  /** All rows in order, as many at once as lie together. Throws `table_corrupt`. */
+  rows(): AsyncGenerator<StoredRows>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the file to read those columns of it straight from their pages. Undefined where they are there in another form
+ * than what Sluice, DuckDB without dictionaries, or most others write: PLAIN or dictionaries, as they are, zstd or
+ * snappy, flat, texts and numbers of 32 and 64 bits. Throws `table_corrupt`.
+ */
+export function openParquetFile(file: string, columns: readonly StoredColumn[]): Promise<StoredFile | undefined> {
+  return openStoredFile(file, columns);
 }

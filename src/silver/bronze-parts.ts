@@ -3,7 +3,7 @@ import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { bodyMemory, bytesOf, type RowGroup } from './body-memory.ts';
 
-/** Rows that are judged at once: whole files, or the rows of one file from one place to another. */
+/** Rows that are merged at once: whole files, or the rows of one file from one place to another. */
 export interface BronzePart {
   readonly files: readonly DataFile[];
   /** Undefined: all rows. */
@@ -34,7 +34,7 @@ export async function* partsWithinMemory(
     const copies = scratch.scope();
     let groups: readonly RowGroup[][];
     try {
-      groups = await bodyMemory(together, table, { bodyBytesMax }, await openDatabase(), copies, signal);
+      groups = await bodyMemory(together, table, await openDatabase(), copies, signal);
     } finally {
       copies.release();
     }
@@ -59,7 +59,7 @@ function filesWithin(files: Iterable<DataFile>, bytesMax: number): DataFile[][] 
 }
 
 /** The same of files whose row groups are known. */
-export function partsOf(files: readonly DataFile[], groups: readonly RowGroup[][], bodyBytesMax: number): BronzePart[] {
+function partsOf(files: readonly DataFile[], groups: readonly RowGroup[][], bodyBytesMax: number): BronzePart[] {
   const parts: BronzePart[] = [];
   let whole: DataFile[] = [];
   let bytes = 0;

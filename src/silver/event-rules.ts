@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Column, DatasetContract } from '../../schemas/contract.ts';
 import { fieldRule, orderRule, type FieldRule, type OrderRule } from '../../schemas/event-fields.ts';
 
-/** A contract as data, as far as SQL can check it. */
+/** A contract as data, as far as the scanner can check it. */
 export interface EventRules {
   /** In the order of the contract. */
   readonly fields: readonly RuledField[];
@@ -14,7 +14,7 @@ export interface RuledField extends FieldRule {
   readonly type: Column['type'];
 }
 
-/** Names that mean the same in JSON, in a regular expression and in SQL, as they stand. */
+/** Names that mean the same in JSON and in SQL, as they stand. */
 const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 const KINDS: Readonly<Record<FieldRule['kind'], readonly string[]>> = {
@@ -51,11 +51,16 @@ function orderOf(check: unknown, fields: readonly (RuledField | undefined)[]): O
   const rule = definition.fn === undefined ? undefined : orderRule(definition.fn);
   if (rule === undefined || definition.when !== undefined) return undefined;
   const [first, second] = [rule.first, rule.second].map((name) => fields.find((field) => field?.name === name));
-  // Null is in no order: what JavaScript makes of it is not what SQL does.
+  // Null is in no order: what JavaScript makes of it is not what the scanner does.
   const isComparable = first?.kind === second?.kind && (first?.kind === 'timestamp' || first?.kind === 'integer');
   return isComparable && first?.optional === false && second?.optional === false ? rule : undefined;
 }
 
 function isComplete<T>(items: readonly (T | undefined)[]): items is readonly T[] {
   return items.every((item) => item !== undefined);
+}
+
+/** Bounds of an integer field, as far as a number is exact. */
+export function integerBounds({ low, high }: Pick<RuledField, 'low' | 'high'>): readonly [number, number] {
+  return [Math.max(Math.ceil(low), -Number.MAX_SAFE_INTEGER), Math.min(Math.floor(high), Number.MAX_SAFE_INTEGER)];
 }

@@ -1,168 +1,149 @@
-import type { Column } from '../../schemas/contract.ts';
-import { filled, quoted } from '../base/identifiers.ts';
-import { sqlFile, type Database } from '../duckdb/duckdb.ts';
-import type { BodyShape } from './body-shape.ts';
-import type { EventRules } from './event-rules.ts';
-import { RowJudge } from './judge-rows.ts';
-import type { LearnedShapes } from './learned-shapes.ts';
-import { matchShapes } from './match-shapes.ts';
+import { rm } from 'node:fs/promises';
+import type { DatasetContract } from '../../schemas/contract.ts';
+import { createParquetFile, type GrowingParquetFile } from '../parquet/parquet.ts';
+import type { Scratch } from '../storage/scratch.ts';
+import { AcceptedColumns, acceptedFileColumns } from './accepted-columns.ts';
+import type { BronzeRows } from './bronze-rows.ts';
+import { EventScanner } from './event-scanner.ts';
+import { eventRules } from './event-rules.ts';
+import { judge } from './judge.ts';
+import type { Origin, RejectedRows } from './rejected-rows.ts';
 import { UnknownNames } from './unknown-names.ts';
-
-const readBronzeSql = sqlFile(new URL('statements/read-bronze.sql', import.meta.url));
-const readLeftOverSql = sqlFile(new URL('statements/read-left-over.sql', import.meta.url));
-const leftOverCountsSql = sqlFile(new URL('statements/left-over-counts.sql', import.meta.url));
-const leftOverSampleSql = sqlFile(new URL('statements/left-over-sample.sql', import.meta.url));
-const shapeCountsSql = sqlFile(new URL('statements/shape-counts.sql', import.meta.url));
-const addAppendedSql = sqlFile(new URL('statements/add-appended.sql', import.meta.url));
-
-const limits = {
-  /** Rows left over that zod judges without learning from them first: it is done with them sooner. */
-  leftRowsMax: 500,
-  /** The same as a share of the slice. */
-  leftShareMax: 0.02,
-  /** Rows judged to learn the shapes of the others. */
-  sampleRows: 500,
-} as const;
 
 export interface Judged {
   readonly rowsIn: number;
   readonly accepted: number;
-  /** Of these, rows that SQL accepted by their shape. */
-  readonly acceptedByShape: number;
+  /** Of these, rows that the scanner read; zod judged the others. */
+  readonly scanned: number;
   /** By reason. */
   readonly rejected: Readonly<Record<string, number>>;
   /** By name, the first 20 met: accepted events that had a field of this name. */
   readonly unknownFields: Readonly<Record<string, number>>;
 }
 
-export const NOTHING_JUDGED: Judged = { rowsIn: 0, accepted: 0, acceptedByShape: 0, rejected: {}, unknownFields: {} };
+export const NOTHING_JUDGED: Judged = { rowsIn: 0, accepted: 0, scanned: 0, rejected: {}, unknownFields: {} };
+
+/** Bytes of a row's numbers and of what it takes besides its texts. */
+const ROW_BYTES = 24;
+const NUMBER_BYTES = 8;
 
 /**
- * Judges every row of the relation `bronze` by the contract (domain section 1) and makes two tables in the schema:
- * `judged` (the contract's fields and the row's origin, in the types of the silver table) and `refused` (origin,
- * reason, body). SQL accepts the rows whose body has a known shape; the rest is zod's, which alone refuses.
+ * Judges bronze rows by the contract (domain section 1), in their order. The scanner takes what is plainly an event;
+ * what it leaves is zod's, which alone refuses. Accepted events go to a local file, the others to the rejected rows.
  */
-export async function judgeBronze(
-  area: Database,
-  schema: string,
-  shapes: LearnedShapes,
-  keptBytesMax: number,
-  signal: AbortSignal,
-): Promise<Judged> {
-  // A stream holds its connection, so that the rows go back through another one.
-  const writer = await area.connect();
-  const unknown = new UnknownNames();
-  try {
-    await writer.run(createTables(schema, shapes.dataset.fields));
-    const isFast = shapes.rules !== undefined;
-    const acceptedByShape = isFast ? await judgeByShape(area, shapes, shapes.rules, keptBytesMax, unknown, signal) : 0;
-    const rows = await RowJudge.open(writer, schema, shapes.dataset, unknown);
-    if (isFast) await judgeLeftOver(area, rows, keptBytesMax, signal);
-    else await rows.judgeAll(area, readBronzeSql, { taken_above_bytes: -1 }, signal);
-    rows.close();
-    await area.run(filled(addAppendedSql, { instants: instantsOf(shapes.dataset.fields) }), undefined, signal);
-    await area.run('DROP TABLE appended');
-    return {
-      rowsIn: rows.rowsIn + acceptedByShape,
-      accepted: rows.accepted + acceptedByShape,
-      acceptedByShape,
-      rejected: Object.fromEntries(rows.reasons),
-      unknownFields: unknown.result(),
-    };
-  } finally {
-    writer.close();
-  }
-}
+export class BronzeJudge {
+  readonly #dataset: DatasetContract;
+  readonly #scratch: Scratch;
+  readonly #columns: AcceptedColumns;
+  readonly #scanner: EventScanner | undefined;
+  readonly #rejected: RejectedRows;
+  readonly #unknown = new UnknownNames();
+  readonly #reasons = new Map<string, number>();
+  readonly #rowBytes: number;
+  #file: { readonly name: string; readonly growing: GrowingParquetFile } | undefined;
+  #counts = { rowsIn: 0, accepted: 0, scanned: 0 };
+  #writtenBytes = 0;
 
-/** The fast path: fills `judged`, leaves the rest in `left_over`, and gives the number of rows accepted. */
-async function judgeByShape(
-  area: Database,
-  shapes: LearnedShapes,
-  rules: EventRules,
-  keptBytesMax: number,
-  unknown: UnknownNames,
-  signal: AbortSignal,
-): Promise<number> {
-  const numbered: BodyShape[] = [...shapes.list()];
-  await matchShapes(area, rules, 'bronze', keptBytesMax, numbered, 1, signal);
-  const [judged] = await area.rows<{ rows: bigint }>('SELECT count(*) AS rows FROM judged');
-  const left = await leftOver(area);
-  if (left.rows > Math.max(limits.leftRowsMax, limits.leftShareMax * (Number(judged?.rows) + left.rows))) {
-    const sample = filled(leftOverSampleSql, { rows: String(limits.sampleRows) });
-    const bodies = await area.rows<{ marked_body: string }>(sample, undefined, signal);
-    const learned = shapes.learn(bodies.map(({ marked_body: marked }) => marked.slice(1)));
-    if (learned.length > 0) {
-      await matchShapes(area, rules, 'left_over', keptBytesMax, learned, numbered.length + 1, signal);
-      numbered.push(...learned);
+  constructor(dataset: DatasetContract, scratch: Scratch, rejected: RejectedRows) {
+    this.#dataset = dataset;
+    this.#scratch = scratch;
+    this.#rejected = rejected;
+    this.#columns = new AcceptedColumns(dataset.fields);
+    const rules = eventRules(dataset);
+    this.#scanner = rules && new EventScanner(rules, this.#columns);
+    const numbers = dataset.fields.filter(({ type }) => type !== 'string').length;
+    this.#rowBytes = ROW_BYTES + NUMBER_BYTES * numbers;
+  }
+
+  /** That the accepted rows take in their file. */
+  get acceptedBytes(): number {
+    return this.#writtenBytes + this.#columns.textBytes + this.#columns.rows * this.#rowBytes;
+  }
+
+  async take(rows: BronzeRows): Promise<void> {
+    const { bytes, starts, ends, nulls, first } = rows.body;
+    const scanner = this.#scanner;
+    const columns = this.#columns;
+    this.#counts.rowsIn += rows.count;
+    /** From this row on all are accepted. */
+    let accepted = 0;
+    for (let row = 0; row < rows.count; row++) {
+      const [from, end] = [starts[first + row] as number, ends[first + row] as number];
+      const isThere = nulls === undefined || nulls[first + row] === 0;
+      if (isThere && scanner?.scan(bytes, from, end) === true) {
+        if (scanner.unknown.length > 0) this.#unknown.addRow(scanner.unknown);
+        columns.endRow();
+        this.#counts.scanned += 1;
+      } else if (!this.#judge(rows, row, isThere ? bytes.subarray(from, end) : undefined)) {
+        columns.addOrigins(rows, accepted, row);
+        accepted = row + 1;
+        if (this.#rejected.isFull) await this.#rejected.write();
+      }
+      if (columns.isFull) {
+        columns.addOrigins(rows, accepted, row + 1);
+        accepted = row + 1;
+        await this.#writeAccepted();
+      }
     }
+    columns.addOrigins(rows, accepted, rows.count);
+    // They refer to these rows' bytes.
+    await this.#rejected.write();
   }
-  return countShapes(area, shapes, numbered, unknown);
-}
 
-interface ShapeCount extends Record<string, unknown> {
-  readonly shape: number;
-  readonly rows: bigint;
-  readonly first_position: bigint;
-}
-
-async function countShapes(
-  area: Database,
-  shapes: LearnedShapes,
-  numbered: readonly BodyShape[],
-  unknown: UnknownNames,
-): Promise<number> {
-  const counts = new Map((await area.rows<ShapeCount>(shapeCountsSql)).map((row) => [numbered[row.shape - 1], row]));
-  for (const [shape, { rows, first_position: position }] of counts) {
-    unknown.addRows(shape?.unknown ?? [], Number(rows), Number(position));
+  /** The counts, and the file of the accepted rows, which the caller removes; undefined: none were. */
+  async end(): Promise<{ readonly judged: Judged; readonly accepted: string | undefined }> {
+    await this.#writeAccepted();
+    await this.#file?.growing.close();
+    const judged = {
+      ...this.#counts,
+      rejected: Object.fromEntries(this.#reasons),
+      unknownFields: this.#unknown.result(),
+    };
+    return { judged, accepted: this.#file?.name };
   }
-  shapes.keep((shape) => counts.has(shape));
-  for (const column of ['shape', 'position', 'is_large', 'body', 'body_base64']) {
-    await area.run(`ALTER TABLE judged DROP COLUMN ${column}`);
+
+  async discard(): Promise<void> {
+    await this.#file?.growing.discard();
+    if (this.#file !== undefined) await rm(this.#file.name, { force: true });
   }
-  return [...counts.values()].reduce((sum, { rows }) => sum + Number(rows), 0);
+
+  /** Whether zod accepts the row; its origin is then still to be added. */
+  #judge(rows: BronzeRows, row: number, body: Uint8Array | undefined): boolean {
+    const verdict = judge(this.#dataset, body ?? null);
+    if (verdict.accepted) {
+      this.#columns.setValues(verdict.values);
+      this.#columns.endRow();
+      this.#unknown.addRow(verdict.unknown);
+      return true;
+    }
+    const { reason } = verdict;
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
+    const { bytes, starts, ends, nulls, first } = rows.bodyBase64;
+    const isNull = nulls !== undefined && nulls[first + row] === 1;
+    const bodyBase64 = isNull ? undefined : bytes.subarray(starts[first + row], ends[first + row]);
+    this.#rejected.add({ ...originOf(rows, row), reason, body, bodyBase64 });
+    return false;
+  }
+
+  async #writeAccepted(): Promise<void> {
+    const columns = this.#columns;
+    if (columns.rows === 0) return;
+    if (this.#file === undefined) {
+      const name = this.#scratch.newFile('.parquet');
+      const fileColumns = acceptedFileColumns(this.#dataset.fields);
+      this.#file = { name, growing: await createParquetFile(name, fileColumns, { compressed: false }) };
+    }
+    this.#counts.accepted += columns.rows;
+    this.#writtenBytes = this.acceptedBytes;
+    await this.#file.growing.append({ count: columns.rows, columns: columns.parts() });
+    columns.clear();
+  }
 }
 
-async function judgeLeftOver(area: Database, rows: RowJudge, keptBytesMax: number, signal: AbortSignal): Promise<void> {
-  const { large } = await leftOver(area);
-  await rows.judgeAll(area, readLeftOverSql, undefined, signal);
-  if (large > 0) await rows.judgeAll(area, readBronzeSql, { taken_above_bytes: keptBytesMax }, signal);
-  await area.run('DROP TABLE left_over');
-}
-
-async function leftOver(area: Database): Promise<{ rows: number; large: number }> {
-  const [counts] = await area.rows<{ rows: bigint; large: bigint }>(leftOverCountsSql);
-  return { rows: Number(counts?.rows ?? 0), large: Number(counts?.large ?? 0) };
-}
-
-const TYPES: Readonly<Record<string, string>> = {
-  string: 'VARCHAR',
-  long: 'BIGINT',
-  integer: 'INTEGER',
-  boolean: 'BOOLEAN',
-  timestamp: 'TIMESTAMPTZ',
-};
-
-/** The driver's appender takes instants as microseconds alone. */
-function appendedType(type: Column['type']): string {
-  return type === 'timestamp' ? 'BIGINT' : (TYPES[type] ?? '');
-}
-
-const ORIGIN: readonly Column[] = [
-  { name: 'enqueued_at', type: 'timestamp' },
-  { name: 'partition_id', type: 'integer' },
-  { name: 'sequence_number', type: 'long' },
-];
-
-function createTables(schema: string, fields: readonly Column[]): string {
-  const columns = (some: readonly Column[], typeOf: (type: Column['type']) => string | undefined): string =>
-    some.map(({ name, type }) => `${quoted(name)} ${typeOf(type)}`).join(', ');
-  const origin = columns(ORIGIN, appendedType);
-  return `CREATE OR REPLACE TABLE ${quoted(schema)}.judged (${columns([...fields, ...ORIGIN], (type) => TYPES[type])});
-    CREATE OR REPLACE TABLE ${quoted(schema)}.appended (${columns(fields, appendedType)}, ${origin});
-    CREATE OR REPLACE TABLE ${quoted(schema)}.refused (${origin}, reason VARCHAR, body VARCHAR, body_base64 VARCHAR)`;
-}
-
-function instantsOf(fields: readonly Column[]): string {
-  const names = fields.filter(({ type }) => type === 'timestamp').map(({ name }) => name);
-  return [...names, 'enqueued_at'].map((name) => `make_timestamptz(${quoted(name)}) AS ${quoted(name)}`).join(', ');
+function originOf({ partitionId, sequenceNumber, enqueuedAtUs }: BronzeRows, row: number): Origin {
+  return {
+    partitionId: partitionId.values[partitionId.first + row] as number,
+    sequenceNumber: sequenceNumber.values[sequenceNumber.first + row] as bigint,
+    enqueuedAtUs: enqueuedAtUs.values[enqueuedAtUs.first + row] as bigint,
+  };
 }

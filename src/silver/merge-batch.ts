@@ -119,7 +119,9 @@ async function findChanges(
   await audit(area, filled(oneRowAKeySql, parts), location.root, 'one_row_a_key.sql');
   const [counted] = await area.rows<Record<CountedRows, bigint>>(filled(countMergeSql, parts));
   const counts = numbers(present(counted, 'counts of a merge'));
-  await area.run('DROP VIEW events; DROP VIEW incoming; DROP TABLE judged; DROP TABLE beaten; DROP TABLE twice');
+  await area.run(
+    'DROP VIEW events; DROP VIEW incoming; DROP VIEW judged; DROP TABLE beaten; DROP TABLE twice; DROP TABLE met',
+  );
   const events = counts.incoming + counts.standing - counts.met;
   const { modelled, unchanged, replaced } = counts;
   if (events !== modelled) throw broken(location, `the model made ${modelled} rows of ${events} winning events`);

@@ -1,16 +1,16 @@
 import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
-import { defineRelation, readSnapshot, type Snapshot } from '../delta/delta.ts';
-import type { Database } from '../duckdb/duckdb.ts';
-import type { Scratch } from '../storage/scratch.ts';
+import { readSnapshot, type Snapshot } from '../delta/delta.ts';
 import { bodyBytesMaxOf } from './body-memory.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
 import { partsWithinMemory } from './bronze-parts.ts';
+import { bronzeRows } from './bronze-rows.ts';
 import { commitTable, type Landed } from './commit-table.ts';
 import { madeFor, openTables } from './ensure-tables.ts';
-import { judgeSlice } from './apply-slice.ts';
-import { LearnedShapes } from './learned-shapes.ts';
+import { judgeRows } from './judge-rows.ts';
+import { TableSink } from './rejected-sinks.ts';
+import { inSilverArea } from './silver-area.ts';
 import { withoutDataset } from './rejected-files.ts';
 import { NOTHING, RebuildProgress, type Target } from './rebuild-progress.ts';
 import type { RebuildOptions, RebuildOutcome } from './silver.ts';
@@ -54,7 +54,6 @@ async function stage(
   const times = new StepTimes(options.clock);
   const { bronze } = target;
   const contract = bronze?.contract ?? bronzeTable;
-  const shapes = new LearnedShapes(options.dataset);
   const filesBytesMax = options.sliceBytesMax ?? limits.sliceBytesMax;
   const tools = { ...options, filesBytesMax, bodyBytesMax: bodyBytesMaxOf(options) };
   const left = progress.left(bronze?.files.values() ?? []);
@@ -64,21 +63,24 @@ async function stage(
     await progress.write(isStopped, signal);
     if (isStopped) return false;
     const silver = { ...target.silver, contract: options.dataset.silver, files: new Map(progress.silver) };
-    const work = {
-      tables: { silver, rejected: target.rejected, writesRejected: true },
-      shapes,
-      parts: [
-        (area: Database, scratch: Scratch) =>
-          defineRelation(area, 'bronze', options.bronze, contract, part.files, scratch, signal, part),
-      ],
-    };
-    const staged = await judgeSlice(options, work, times, signal, async ({ judged, rejected, merge }) => ({
-      rowsIn: judged.rowsIn,
-      accepted: judged.accepted,
-      rejected,
-      merge: await merge(),
-    }));
-    progress.add(part, staged);
+    const sink = new TableSink(options.rejected, target.rejected.contract, options.scratch);
+    const copies = options.scratch.scope();
+    const source = { table: options.bronze, contract, scratch: copies, openDatabase: options.openDatabase };
+    const rows = await judgeRows(options, sink, async (judge) => {
+      for (const file of part.files) {
+        for await (const some of bronzeRows(source, file, part.rows, signal)) await judge.take(some);
+      }
+    }).finally(() => copies.release());
+    try {
+      const merge = await inSilverArea(options, times, signal, async (place) => {
+        await rows.define(place.area);
+        return place.merge(rows, silver);
+      });
+      const { rowsIn, accepted } = rows.judged;
+      progress.add(part, { rowsIn, accepted, rejected: await rows.storeRejected(signal), merge });
+    } finally {
+      await rows.close();
+    }
   }
   return true;
 }

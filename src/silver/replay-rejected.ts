@@ -2,12 +2,13 @@ import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { defineRelation, type DataFile, type Snapshot } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
-import type { Scratch } from '../storage/scratch.ts';
-import { judgeSlice, type JudgedSlice } from './apply-slice.ts';
 import { bodyBytesMaxOf, bodyMemory, bytesOf } from './body-memory.ts';
+import { relationRows } from './bronze-rows.ts';
 import { commitTable, type Landed } from './commit-table.ts';
 import { ensureTables } from './ensure-tables.ts';
-import { LearnedShapes } from './learned-shapes.ts';
+import { judgeRows } from './judge-rows.ts';
+import { RelationSink } from './rejected-sinks.ts';
+import { inSilverArea } from './silver-area.ts';
 import { mayHold } from './rejected-files.ts';
 import type { ReplayOptions, ReplayOutcome } from './silver.ts';
 import { StepTimes } from './step-times.ts';
@@ -23,6 +24,8 @@ const FILE = '_file';
 const limits = {
   /** Compressed bytes of rejected events judged at once, a single file aside. */
   sliceBytesMax: 32 * MiB,
+  /** Bodies judged at once, as a share of what there is room for: they stand in a table, and are copied. */
+  bodiesShare: 1 / 4,
   /** Tries to replay one slice while other writers change the tables. */
   attemptsMax: 5,
 } as const;
@@ -51,7 +54,6 @@ export async function replayDataset(options: ReplayOptions, signal: AbortSignal)
     ...counts,
   });
   const seen = new Set<string>();
-  const shapes = new LearnedShapes(options.dataset);
   for (let conflicts = 0; conflicts < limits.attemptsMax;) {
     const tables = await ensureTables(options, signal);
     if (tables === undefined) return outcome('locked');
@@ -59,7 +61,7 @@ export async function replayDataset(options: ReplayOptions, signal: AbortSignal)
     if (files.length === 0) return outcome('complete');
     if (options.stop?.aborted === true) return outcome('stopped');
     const bounded = await withRoom(files, options, signal);
-    const slice = await replaySlice(options, tables, bounded, shapes, signal);
+    const slice = await replaySlice(options, tables, bounded, signal);
     if (slice.landed === 'locked') return outcome('locked');
     if (slice.landed === 'conflicted') {
       conflicts += 1;
@@ -97,9 +99,11 @@ async function withRoom(
   const { rejected, openDatabase, scratch } = options;
   const copies = scratch.scope();
   try {
-    const groups = await bodyMemory(files, rejected, options, await openDatabase(), copies, signal);
+    const groups = await bodyMemory(files, rejected, await openDatabase(), copies, signal);
     let bytes = 0;
-    const over = groups.findIndex((own, at) => (bytes += bytesOf(own)) > bodyBytesMaxOf(options) && at > 0);
+    const over = groups.findIndex(
+      (own, at) => (bytes += bytesOf(own)) > bodyBytesMaxOf(options) * limits.bodiesShare && at > 0,
+    );
     return over < 0 ? files : files.slice(0, over);
   } finally {
     copies.release();
@@ -114,31 +118,34 @@ async function replaySlice(
   options: ReplayOptions,
   tables: Tables,
   files: readonly DataFile[],
-  shapes: LearnedShapes,
   signal: AbortSignal,
 ): Promise<Slice> {
   const { rejected, dataset, reason } = options;
-  const define = async (area: Database, scratch: Scratch): Promise<void> => {
+  return inSilverArea(options, new StepTimes(options.clock), signal, async ({ area, scratch, merge }) => {
     const how = { fileColumn: FILE };
     await defineRelation(area, 'rejected_rows', rejected, tables.rejected.contract, files, scratch, signal, how);
     await area.run(rejectedAgainSql, { dataset: dataset.name, reason: reason ?? null });
-  };
-  const work = { tables: { ...tables, writesRejected: false }, parts: [define], shapes };
-  return judgeSlice(options, work, new StepTimes(options.clock), signal, async (slice) => {
-    const { judged, merge } = slice;
-    const { remove, add, written } = await merge();
-    const counts = { judged: judged.rowsIn, accepted: judged.accepted, written };
-    if (add.length + remove.length > 0) {
-      const change = { operation: 'REPLAY', remove, add, reads: 'all' } as const;
-      const landed = await commitTable(options, options.silver, tables.silver, change, signal);
-      if (landed !== 'landed') return { ...counts, landed, made: [] };
+    const rows = await judgeRows(options, new RelationSink(tables.rejected.contract, scratch), async (judge) => {
+      for await (const some of relationRows(area, 'bronze', scratch, signal)) await judge.take(some);
+    });
+    try {
+      await rows.define(area);
+      const { remove, add, written } = await merge(rows, tables.silver);
+      const counts = { judged: rows.judged.rowsIn, accepted: rows.judged.accepted, written };
+      if (add.length + remove.length > 0) {
+        const change = { operation: 'REPLAY', remove, add, reads: 'all' } as const;
+        const landed = await commitTable(options, options.silver, tables.silver, change, signal);
+        if (landed !== 'landed') return { ...counts, landed, made: [] };
+      }
+      return { ...counts, ...(await takeOut(area, options, tables.rejected, files, signal)) };
+    } finally {
+      await rows.close();
     }
-    return { ...counts, ...(await takeOut(slice, options, tables.rejected, files, signal)) };
   });
 }
 
 async function takeOut(
-  { area }: JudgedSlice,
+  area: Database,
   options: ReplayOptions,
   snapshot: Snapshot,
   files: readonly DataFile[],

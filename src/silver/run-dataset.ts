@@ -1,18 +1,15 @@
 import { SluiceError } from '../base/errors.ts';
 import { readSnapshot } from '../delta/delta.ts';
 import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts';
-import { bodyBytesMaxOf } from './body-memory.ts';
-import { nextSlice, withinMemory, type BoundedSlice, type BronzeSlice } from './bronze-slice.ts';
-import { ensureTables } from './ensure-tables.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
-import { LearnedShapes } from './learned-shapes.ts';
+import { ensureTables } from './ensure-tables.ts';
+import { JudgedAhead, type Pending } from './judged-ahead.ts';
+import type { JudgedSlice } from './judge-slice.ts';
 import type { SilverOptions, SilverOutcome } from './silver.ts';
 import { StepTimes } from './step-times.ts';
 import { UNKNOWN_NAMES_MAX } from './unknown-names.ts';
 
 const limits = {
-  /** Compressed bytes of a slice, as a share of what its bodies may take: legs shrink to a fifth of themselves. */
-  sliceShare: 0.2,
   /** Tries to apply one slice while other writers change the table. */
   attemptsMax: 5,
 } as const;
@@ -21,29 +18,39 @@ const limits = {
 export async function runDataset(options: SilverOptions, signal: AbortSignal): Promise<SilverOutcome> {
   const times = new StepTimes(options.clock);
   const total = new Total(options.dataset.name);
-  const shapes = new LearnedShapes(options.dataset);
+  const ahead = new JudgedAhead(options, signal);
   let conflicts = 0;
-  for (;;) {
-    const target = await readTarget(options, signal);
-    if (target === undefined) return total.outcome('locked', times);
-    total.reached(target.silverVersion);
-    if (target.slice === undefined) return total.outcome('complete', times);
-    if (options.stop?.aborted === true) return total.outcome('stopped', times);
-    const next = await target.slice();
-    const apply = (): Promise<SliceResult> => applySlice(options, { ...target, shapes }, next, times, signal);
-    const result = await (options.memory?.within(next.share, apply) ?? apply());
-    if (result.kind === 'locked') return total.outcome('locked', times);
-    if (result.kind === 'applied') total.add(result, next.slice);
-    conflicts = result.kind === 'conflicted' ? conflicts + 1 : 0;
-    if (conflicts >= limits.attemptsMax) throw outrun(options, conflicts);
+  try {
+    for (;;) {
+      const target = await readTarget(options, signal);
+      if (target === undefined) return total.outcome('locked', times);
+      total.reached(target.silverVersion);
+      if (target.from >= target.upTo) return total.outcome('complete', times);
+      if (options.stop?.aborted === true) return total.outcome('stopped', times);
+      const next = await ahead.plan(target);
+      const apply = async (): Promise<SliceResult> => {
+        const slice = await times.measure('judge', () => ahead.take(target, next));
+        try {
+          const result = await ahead.besides(slice, target, () => applySlice(options, target, slice, times, signal));
+          if (result.kind === 'applied') total.add(result, slice);
+          return result;
+        } finally {
+          await slice.rows.close();
+        }
+      };
+      const result = await (options.memory?.within(next.share, apply) ?? apply());
+      if (result.kind === 'locked') return total.outcome('locked', times);
+      conflicts = result.kind === 'conflicted' ? conflicts + 1 : 0;
+      if (conflicts >= limits.attemptsMax) throw outrun(options, conflicts);
+    }
+  } finally {
+    await ahead.close();
   }
 }
 
-interface Target extends Omit<SliceTarget, 'shapes'> {
+interface Target extends SliceTarget, Omit<Pending, 'lacks'> {
   /** Bronze version that the silver table has applied; -1: none. */
   readonly silverVersion: number;
-  /** Undefined where nothing is pending. */
-  readonly slice: (() => Promise<BoundedSlice>) | undefined;
 }
 
 /**
@@ -62,7 +69,6 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
   const from = Math.min(silverVersion, rejectedVersion);
   const newest = bronze?.version ?? -1;
   const upTo = silverVersion === rejectedVersion ? newest : Math.max(silverVersion, rejectedVersion);
-  const bytesMax = options.sliceBytesMax ?? bodyBytesMaxOf(options) * limits.sliceShare;
   return {
     bronze: bronze ?? silver,
     silver,
@@ -70,25 +76,9 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
     appId,
     lacks: { silver: silverVersion === from, rejected: rejectedVersion === from },
     silverVersion,
-    slice:
-      from >= upTo
-        ? undefined
-        : async () => bounded(options, await nextSlice(options.bronze, from, upTo, bytesMax, signal), signal),
+    from,
+    upTo,
   };
-}
-
-async function bounded(options: SilverOptions, slice: BronzeSlice, signal: AbortSignal): Promise<BoundedSlice> {
-  if (slice.files.length === 0) return { slice, share: 0, parts: [] };
-  const scratch = options.scratch.scope();
-  const database = await options.openDatabase();
-  // Other datasets are at work beside this one.
-  const connection = await database.connect();
-  try {
-    return await withinMemory(slice, options.bronze, bodyBytesMaxOf(options), connection, scratch, signal);
-  } finally {
-    connection.close();
-    scratch.release();
-  }
 }
 
 function outrun({ dataset, silver }: SilverOptions, attempts: number): SluiceError {
@@ -116,8 +106,8 @@ class Total {
     this.#to = silverVersion;
   }
 
-  add({ judged, merge }: Extract<SliceResult, { kind: 'applied' }>, slice: BronzeSlice): void {
-    if (slice.files.length > 0) this.#slices += 1;
+  add({ judged, merge }: Extract<SliceResult, { kind: 'applied' }>, slice: JudgedSlice): void {
+    if (slice.rows.judged.rowsIn > 0) this.#slices += 1;
     this.#counts.rowsIn += judged.rowsIn;
     this.#counts.accepted += judged.accepted;
     this.#counts.written += merge.written;

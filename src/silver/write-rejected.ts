@@ -4,7 +4,6 @@ import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import { bodyBytesMaxOf } from './body-memory.ts';
 import type { SilverOptions } from './silver.ts';
 
-const rejectedSql = sqlFile(new URL('statements/rejected.sql', import.meta.url));
 const rejectedBytesSql = sqlFile(new URL('statements/rejected-bytes.sql', import.meta.url));
 
 const limits = {
@@ -15,21 +14,7 @@ const limits = {
   groupRowsMin: 2_048,
 } as const;
 
-/** Writes the rows of the table `refused` as rejected events to a file that nobody refers to yet. */
-export async function writeRejected(
-  area: Database,
-  options: SilverOptions,
-  snapshot: Snapshot,
-  rejectedAtUs: bigint,
-  signal: AbortSignal,
-): Promise<DataFile[]> {
-  await area.run('SET VARIABLE dataset = $dataset', { dataset: options.dataset.name });
-  await area.run('SET VARIABLE rejected_at_us = $at::BIGINT', { at: rejectedAtUs });
-  await area.run(rejectedSql);
-  return writeRejectedRows(area, options, snapshot, 'rejected', signal);
-}
-
-/** The same of a relation of rejected events; none: no file. */
+/** Writes a relation of rejected events to a file that nobody refers to yet; no row: no file. */
 export async function writeRejectedRows(
   area: Database,
   options: Pick<SilverOptions, 'rejected' | 'scratch' | 'bodyBytesMax'>,

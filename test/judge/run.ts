@@ -23,6 +23,6 @@ database.close();
 const sum = (figure: keyof Tried): string =>
   tried.reduce((total, each) => total + each[figure], 0).toLocaleString('en-US');
 console.log(
-  `${sum('bodies')} bodies, seeds ${first} to ${first + tried.length - 1}, ${sum('shapes')} shapes: ` +
-    `${sum('accepted')} accepted, ${sum('acceptedByShape')} of them by SQL; not one judged otherwise than by zod alone`,
+  `${sum('bodies')} bodies, seeds ${first} to ${first + tried.length - 1}: ` +
+    `${sum('accepted')} accepted, ${sum('scanned')} of them by the scanner; not one judged otherwise than by zod alone`,
 );

@@ -1,14 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DatasetContract } from '../../schemas/contract.ts';
 import { z } from 'zod';
 import { EVENT_HEAD, flag, inOrder, integer, optional, text, timestamp } from '../../schemas/event-fields.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { rejectedEventsTable } from '../../schemas/rejected-events.ts';
 import type { Database } from '../../src/duckdb/duckdb.ts';
 import { callCentre } from '../../src/pipeline.ts';
-import { keptBytesMaxOf } from '../../src/silver/body-memory.ts';
 import { eventRules } from '../../src/silver/event-rules.ts';
-import { judgeBronze } from '../../src/silver/judge-bronze.ts';
+import { relationRows } from '../../src/silver/bronze-rows.ts';
+import type { Judged } from '../../src/silver/judge-bronze.ts';
 import { judge } from '../../src/silver/judge.ts';
-import { LearnedShapes } from '../../src/silver/learned-shapes.ts';
+import { judgeRows } from '../../src/silver/judge-rows.ts';
+import { RelationSink } from '../../src/silver/rejected-sinks.ts';
 import { UNKNOWN_NAMES_MAX } from '../../src/silver/unknown-names.ts';
+import { openScratch } from '../../src/storage/scratch.ts';
 import { bodiesAtEdges, bodyOf, templateOf } from './bent-bodies.ts';
 import { randomFrom } from './hostile-stream.ts';
 import { RULES, slowJudge } from './slow-judge.ts';
@@ -53,8 +60,7 @@ export const JUDGEABLE: readonly Judgeable[] = [...callCentre.datasets, readings
 export interface Tried {
   readonly bodies: number;
   readonly accepted: number;
-  readonly acceptedByShape: number;
-  readonly shapes: number;
+  readonly scanned: number;
 }
 
 /** Judges bodies of this seed on both paths, and throws with the body where a verdict is not that of zod alone. */
@@ -66,14 +72,13 @@ export async function tryBodies(database: Database, seed: number, bodies: number
   const made: (string | null)[] = Array.from({ length: bodies }, () =>
     random.chance(0.003) ? null : bodyOf(random, random.pick(templates), random.pick(['none', 'one', 'one', 'many'])),
   );
-  const taught = templates.map((template) => bodyOf(random, template, 'none'));
-  return judgeBothWays(database, dataset, made, `seed ${seed}`, taught);
+  return judgeBothWays(database, dataset, made, `seed ${seed}`);
 }
 
 /** The same of bodies with each field at each of its edges. */
 export function tryEdges(database: Database, dataset: Judgeable): Promise<Tried> {
   const bodies = bodiesAtEdges(present(eventRules(dataset)));
-  return judgeBothWays(database, dataset, bodies, 'edges', []);
+  return judgeBothWays(database, dataset, bodies, 'edges');
 }
 
 export async function judgeBothWays(
@@ -81,15 +86,9 @@ export async function judgeBothWays(
   dataset: Judgeable,
   bodies: readonly (string | null)[],
   where: string,
-  taught: readonly string[] = bodies.filter((body) => body !== null).slice(0, 500),
 ): Promise<Tried> {
-  const shapes = new LearnedShapes(dataset as DatasetContract);
-  // So few rows are not learned from otherwise.
-  shapes.learn(taught);
-  const learned = shapes.list().length;
   await fillBronze(database, bodies);
-  const found = await judgeBronze(database, 'judging', shapes, keptBytesMaxOf({}), new AbortController().signal);
-  const verdicts = new Map([...(await acceptedRows(database, dataset)), ...(await refusedRows(database))]);
+  const { found, verdicts } = await judgeAll(database, dataset);
   const unknown = new Map<string, number>();
   for (const [number, body] of bodies.entries()) {
     const alone = judge(dataset, body);
@@ -107,8 +106,32 @@ export async function judgeBothWays(
   const namesFound = JSON.stringify(found.unknownFields);
   if (namesFound !== expectedNames) throw failure('unknown fields', { where, expectedNames, namesFound });
   if (verdicts.size !== bodies.length || found.rowsIn !== bodies.length) throw failure('rows', { where, ...found });
-  const { accepted, acceptedByShape } = found;
-  return { bodies: bodies.length, accepted, acceptedByShape, shapes: learned };
+  const { accepted, scanned } = found;
+  return { bodies: bodies.length, accepted, scanned };
+}
+
+async function judgeAll(
+  database: Database,
+  dataset: Judgeable,
+): Promise<{ readonly found: Judged; readonly verdicts: ReadonlyMap<number, string> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-judging-'));
+  const scratch = await openScratch(folder, 2 ** 30);
+  const signal = new AbortController().signal;
+  try {
+    const options = { dataset: dataset as DatasetContract, scratch, clock: systemClock, bronze: { root: 'judging' } };
+    const sink = new RelationSink(rejectedEventsTable, scratch);
+    const rows = await judgeRows(options, sink, async (judgeOf) => {
+      for await (const some of relationRows(database, 'bronze', scratch, signal)) await judgeOf.take(some);
+    });
+    await database.run('DROP VIEW IF EXISTS judged');
+    await rows.define(database);
+    const { judged: found } = rows;
+    const accepted = found.accepted === 0 ? [] : await acceptedRows(database, dataset);
+    return { found, verdicts: new Map([...accepted, ...(await refusedRows(database))]) };
+  } finally {
+    await scratch.close();
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function failure(what: string, told: object): Error {

@@ -2,12 +2,12 @@
 CREATE OR REPLACE TABLE twice AS
 SELECT hash({key}) AS h FROM judged GROUP BY h HAVING count(*) > 1;
 
--- Rows of `judged` that another one of their key wins over: the greatest produced_at, among equals the first to arrive
--- (domain section 3).
+-- Numbers of rows of `judged` that another one of their key wins over: the greatest produced_at, among equals the
+-- first to arrive (domain section 3).
 CREATE OR REPLACE TABLE beaten AS
 SELECT number
 FROM (
-  SELECT rowid AS number, {key}, produced_at, enqueued_at, partition_id, sequence_number
+  SELECT number, {key}, produced_at, enqueued_at, partition_id, sequence_number
   FROM judged
   WHERE hash({key}) IN (SELECT h FROM twice)
 )
@@ -19,4 +19,4 @@ QUALIFY row_number() OVER (
 CREATE OR REPLACE VIEW incoming AS
 SELECT *, make_timestamptz(getvariable('loaded_at_us')) AS loaded_at
 FROM judged
-WHERE rowid NOT IN (SELECT number FROM beaten);
+ANTI JOIN beaten USING (number);

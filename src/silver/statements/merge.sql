@@ -2,20 +2,28 @@
 CREATE OR REPLACE TABLE standing AS
 SELECT {columns}, {file} FROM stored SEMI JOIN incoming USING ({group});
 
--- The winners of the affected groups (domain section 3). A row against itself, judged again, stays as it is. Groups
--- that are new have nothing to win against.
+-- Keys on both sides, and whether the row there wins (domain section 3). Against itself, judged again, it does.
+CREATE OR REPLACE TABLE met AS
+SELECT
+  {key},
+  incoming.number,
+  coalesce(
+    standing.produced_at > incoming.produced_at
+      OR (
+        standing.produced_at = incoming.produced_at
+        AND row(standing.enqueued_at, standing.partition_id, standing.sequence_number)
+          <= row(incoming.enqueued_at, incoming.partition_id, incoming.sequence_number)
+      ),
+    false
+  ) AS stands
+FROM incoming
+JOIN standing USING ({key});
+
+-- The winners of the affected groups: the batch is read once, whole.
 CREATE OR REPLACE VIEW events AS
-SELECT {event_columns} FROM incoming ANTI JOIN standing USING ({group})
+SELECT {event_columns} FROM incoming ANTI JOIN (FROM met WHERE stands) USING (number)
 UNION ALL
-SELECT {event_columns}
-FROM (
-  SELECT {event_columns}, false AS is_new FROM standing
-  UNION ALL
-  SELECT {event_columns}, true FROM incoming SEMI JOIN standing USING ({group})
-)
-QUALIFY row_number() OVER (
-  PARTITION BY {key} ORDER BY produced_at DESC, enqueued_at, partition_id, sequence_number, is_new
-) = 1;
+SELECT {event_columns} FROM standing ANTI JOIN (FROM met WHERE NOT stands) USING ({key});
 
 CREATE OR REPLACE TABLE fresh AS
 SELECT {columns} FROM (

@@ -26,8 +26,6 @@ const survey = {
   score: 7,
 };
 const surveyBody = (other: object = {}): string => JSON.stringify({ ...survey, ...other });
-const reversed = (body: string): string =>
-  JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(body) as object).toReversed()));
 
 let database: Database;
 beforeAll(async () => {
@@ -40,31 +38,28 @@ describe('both paths together', () => {
     const tried: Tried[] = [];
     // `npm run test:judge` goes on from here.
     for (let seed = 1; seed <= 6; seed++) tried.push(await tryBodies(database, seed, 500));
-    const sum = (figure: 'bodies' | 'accepted' | 'acceptedByShape' | 'shapes'): number =>
+    const sum = (figure: 'bodies' | 'accepted' | 'scanned'): number =>
       tried.reduce((total, each) => total + each[figure], 0);
-    console.log(
-      `judging: ${sum('bodies')} bodies, ${sum('shapes')} shapes; ${sum('accepted')} accepted, ` +
-        `${sum('acceptedByShape')} of them by SQL`,
-    );
-    expect(sum('acceptedByShape')).toBeGreaterThan(300);
-    expect(sum('accepted') - sum('acceptedByShape')).toBeGreaterThan(300);
+    console.log(`judging: ${sum('bodies')} bodies; ${sum('accepted')} accepted, ${sum('scanned')} scanned`);
+    expect(sum('scanned')).toBeGreaterThan(300);
+    expect(sum('accepted') - sum('scanned')).toBeGreaterThan(300);
     expect(sum('bodies') - sum('accepted')).toBeGreaterThan(300);
   });
 
   test.each(JUDGEABLE.map((dataset) => [dataset.name, dataset] as const))(
     'each field of %s at each of its edges: as zod alone says',
     async (_, dataset) => {
-      const { bodies, acceptedByShape } = await tryEdges(database, dataset);
-      expect(acceptedByShape).toBeGreaterThan(bodies / 20);
+      const { bodies, scanned } = await tryEdges(database, dataset);
+      expect(scanned).toBeGreaterThan(bodies / 20);
     },
   );
 
   test('unknown names of a row stand in its order, whichever path judged the first row that has them', async () => {
-    // The first is zod's, since its text is long in bytes; the others have a shape with the names the other way round.
-    const first = surveyBody({ call_id: 'é'.repeat(128), b: 1, a: 1 });
+    // The first is zod's, since a name of it has an escape; the others have the names the other way round.
+    const first = surveyBody({ b: 1, a: 1 }).replace('call_id', String.raw`call\u005fid`);
     const others = Array.from({ length: 10 }, () => surveyBody({ a: 1, b: 1 }));
     const tried = await judgeBothWays(database, surveys, [first, ...others], 'order of names');
-    expect(tried).toMatchObject({ accepted: 11, acceptedByShape: 10 });
+    expect(tried).toMatchObject({ accepted: 11, scanned: 10 });
   });
 
   test('more unknown names than are shown: the first twenty are told', async () => {
@@ -84,23 +79,7 @@ describe('both paths together', () => {
       `${surveyBody()}${' '.repeat(MEGABYTE / 2)}`,
     ];
     const tried = await judgeBothWays(database, surveys, bodies, 'large bodies');
-    expect(tried).toMatchObject({ accepted: 3, acceptedByShape: 1 });
-  });
-
-  test('bodies in another form than the canonical one are learned from a sample', async () => {
-    const canonical = Array.from({ length: 100 }, (_, at) => surveyBody({ event_id: `c${at}` }));
-    const other = Array.from({ length: 2500 }, (_, at) => reversed(surveyBody({ event_id: `o${at}`, extra: at })));
-    const spaced = Array.from({ length: 2500 }, (_, at) =>
-      JSON.stringify({ ...survey, event_id: `s${at}` }, undefined, 1),
-    );
-    const large = `${surveyBody()}${' '.repeat(20_000)}`;
-    const bodies = [...canonical, ...other, large, ...spaced].flatMap((body, at) =>
-      at % 7 === 0 ? [body, '{}', null] : [body],
-    );
-    const tried = await judgeBothWays(database, surveys, bodies, 'learning', []);
-    // The sample comes from the head of what is left: what begins after it is zod's, until the next slice.
-    expect(tried.acceptedByShape).toBe(2600);
-    expect(tried.accepted).toBe(5101);
+    expect(tried).toMatchObject({ accepted: 3, scanned: 3 });
   });
 });
 
@@ -133,6 +112,6 @@ describe('a contract as rules', () => {
     const dataset = contract(event);
     expect(eventRules(dataset)).toBeUndefined();
     const tried = await judgeBothWays(database, { ...dataset, name: 'other' }, ['', surveyBody()], 'no rules');
-    expect(tried.acceptedByShape).toBe(0);
+    expect(tried.scanned).toBe(0);
   });
 });

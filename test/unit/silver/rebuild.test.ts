@@ -119,7 +119,7 @@ describe('rebuild silver', () => {
   });
 
   test('bodies that are small in their files and large in memory are taken a part at a time', async () => {
-    // Of one day, so that a commit is one file: the first has more than a slice takes, the others together.
+    // Of one day, so that a commit is one file: the first has more than a part takes, the others together.
     const blank = (at: number) => arrival('call_legs', `${at}${' '.repeat(2 ** 20)}`, { sequence: 2 * at });
     const sizes = [50, 12, 12, 12, 12];
     for (const [commit, size] of sizes.entries()) {
@@ -129,10 +129,12 @@ describe('rebuild silver', () => {
       );
     }
     const rows = sizes.reduce((sum, size) => sum + size, 0);
-    expect(await lake.rebuildSilver('call_legs')).toMatchObject({ rowsIn: rows, rejected: rows, rows: 0 });
+    const bodyBytesMax = 40 * 2 ** 20;
+    const outcome = await lake.rebuildSilver('call_legs', { bodyBytesMax });
+    expect(outcome).toMatchObject({ rowsIn: rows, rejected: rows, rows: 0 });
     const { files } = present(await lake.snapshot('silver/rejected_events'));
     const counts = [...files.values()].map(({ statistics = '{}' }) => (JSON.parse(statistics) as Counted).numRecords);
-    // Each slice leaves a file of what it rejected. A large body counts four times: so many have room in one.
+    // Each part leaves a file of what it rejected.
     expect(Math.max(...counts)).toBeLessThanOrEqual(40);
     expect(counts).toEqual([25, 25, 36, 12]);
     const numbers = (await lake.rows('silver/rejected_events')).map((row) => row['sequence_number']);

@@ -118,7 +118,7 @@ describe('replay of rejected events after a fix', () => {
     const before = present(await lake.snapshot('silver/rejected_events'));
     expect(before.files.size).toBe(4);
     expect(await lake.replayRejected('call_legs')).toMatchObject({ judged: 48, accepted: 48 });
-    // A large body counts four times: three files have room, and then the fourth.
+    // Three files have room, and then the fourth.
     expect(present(await lake.snapshot('silver/rejected_events')).version).toBe(before.version + 2);
   });
 

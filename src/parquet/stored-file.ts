@@ -1,0 +1,151 @@
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { parquetMetadata } from 'hyparquet';
+import type { ColumnMetaData, FileMetaData, SchemaElement } from 'hyparquet';
+import { SluiceError } from '../base/errors.ts';
+import { ColumnPages, READABLE_CODECS, READABLE_ENCODINGS } from './column-pages.ts';
+import { MAGIC } from './metadata.ts';
+import type { ParquetType, StoredColumn, StoredFile, StoredRows } from './parquet.ts';
+
+const PHYSICAL: Readonly<Record<string, string>> = {
+  string: 'BYTE_ARRAY',
+  long: 'INT64',
+  timestamp: 'INT64',
+  integer: 'INT32',
+};
+/** Of the length of the footer and the magic behind it. */
+const TAIL_BYTES = 8;
+
+interface Column extends StoredColumn {
+  /** Among the leaves of the file. */
+  readonly leaf: number;
+  readonly optional: boolean;
+}
+
+/** See the door. */
+export async function openStoredFile(file: string, columns: readonly StoredColumn[]): Promise<StoredFile | undefined> {
+  const handle = await open(file);
+  try {
+    const metadata = await asCorrupt(file, () => readFooter(handle));
+    const found = columns.map((column) => columnOf(metadata.schema, column));
+    if (found.every((column) => column !== undefined) && isReadable(metadata, found)) {
+      return new RowGroups(file, handle, metadata, found);
+    }
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  return undefined;
+}
+
+class RowGroups implements StoredFile {
+  readonly #file: string;
+  readonly #handle: FileHandle;
+  readonly #metadata: FileMetaData;
+  readonly #columns: readonly Column[];
+
+  constructor(file: string, handle: FileHandle, metadata: FileMetaData, columns: readonly Column[]) {
+    this.#file = file;
+    this.#handle = handle;
+    this.#metadata = metadata;
+    this.#columns = columns;
+  }
+
+  async *rows(): AsyncGenerator<StoredRows> {
+    for (const { columns, num_rows: rowCount } of this.#metadata.row_groups) {
+      const rows = Number(rowCount);
+      const pages = await asCorrupt(this.#file, () =>
+        Promise.all(this.#columns.map((column) => this.#pagesOf(column, columns[column.leaf]?.meta_data, rows))),
+      );
+      for (let taken = 0; taken < rows;) {
+        const count = Math.min(
+          rows - taken,
+          ...(await asCorrupt(this.#file, () => Promise.all(pages.map((column) => column.open())))),
+        );
+        yield { count, columns: pages.map((column) => column.take(count)) };
+        taken += count;
+      }
+      for (const column of pages) column.close();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  async #pagesOf(column: Column, chunk: ColumnMetaData | undefined, rows: number): Promise<ColumnPages> {
+    if (chunk === undefined || Number(chunk.num_values) !== rows) throw new RangeError('a row group lacks a column');
+    const from = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset);
+    const bytes = await readFully(this.#handle, from, Number(chunk.total_compressed_size));
+    const codec = chunk.codec as (typeof READABLE_CODECS)[number];
+    return new ColumnPages({ type: column.type, codec, optional: column.optional, rows, bytes });
+  }
+}
+
+async function readFooter(handle: FileHandle): Promise<FileMetaData> {
+  const { size } = await handle.stat();
+  if (size < MAGIC.length + TAIL_BYTES) throw new RangeError('the file is too short');
+  const tail = await readFully(handle, size - TAIL_BYTES, TAIL_BYTES);
+  const footerBytes = tail.readUInt32LE(0) + TAIL_BYTES;
+  if (footerBytes > size) throw new RangeError('the footer is longer than the file');
+  const footer = await readFully(handle, size - footerBytes, footerBytes);
+  return parquetMetadata(footer.buffer);
+}
+
+async function readFully(handle: FileHandle, from: number, length: number): Promise<Buffer<ArrayBuffer>> {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, from + done);
+    if (bytesRead === 0) throw new RangeError('the file ends too early');
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+/** The leaf of this name and type that stands at the root of the schema. */
+function columnOf(schema: readonly SchemaElement[], { name, type }: StoredColumn): Column | undefined {
+  const leaves = schema.filter((element) => element.num_children === undefined);
+  // With nested columns leaves are not the columns of the file.
+  if (leaves.length !== schema.length - 1) return undefined;
+  const leaf = leaves.findIndex((element) => element.name === name);
+  const element = leaves[leaf];
+  if (element === undefined || element.type !== PHYSICAL[type] || element.repetition_type === 'REPEATED') {
+    return undefined;
+  }
+  return isOfType(element, type) ? { name, type, leaf, optional: element.repetition_type === 'OPTIONAL' } : undefined;
+}
+
+function isOfType({ converted_type: converted, logical_type: logical }: SchemaElement, type: ParquetType): boolean {
+  if (type === 'string') return converted === 'UTF8' || logical?.type === 'STRING';
+  if (type === 'timestamp') {
+    return converted === 'TIMESTAMP_MICROS' || (logical?.type === 'TIMESTAMP' && logical.unit === 'MICROS');
+  }
+  const plain = converted === undefined && logical === undefined;
+  return plain || converted === (type === 'integer' ? 'INT_32' : 'INT_64');
+}
+
+function isReadable({ row_groups: groups }: FileMetaData, columns: readonly Column[]): boolean {
+  const has = (list: readonly string[], value: string): boolean => list.includes(value);
+  return groups.every((group) =>
+    columns.every(({ leaf }) => {
+      const chunk = group.columns[leaf];
+      const stored = chunk?.file_path === undefined ? chunk?.meta_data : undefined;
+      return (
+        stored !== undefined &&
+        has(READABLE_CODECS, stored.codec) &&
+        stored.encodings.every((encoding) => has(READABLE_ENCODINGS, encoding))
+      );
+    }),
+  );
+}
+
+/** A file that breaks the format tells so by an error of the reader, whatever it was. */
+async function asCorrupt<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    const message = `${file} is no sound Parquet file: ${(cause as Error).message}`;
+    throw new SluiceError('table_corrupt', message, { cause, context: { file } });
+  }
+}

@@ -15,6 +15,8 @@ export const READABLE_ENCODINGS = ['PLAIN', 'RLE', 'BIT_PACKED', 'PLAIN_DICTIONA
 const PAGE = { data: 0, index: 1, dictionary: 2, dataV2: 3 } as const;
 const ENCODING = { plain: 0, plainDictionary: 2, rleDictionary: 8 } as const;
 const LEVELS_LENGTH_BYTES = 4;
+/** No writer makes larger ones: a length beyond it is none. */
+const PAGE_BYTES_MAX = 512 * 1024 * 1024;
 /** Of Node's zlib. */
 const CHUNK_BYTES_MIN = 64;
 
@@ -61,6 +63,7 @@ export class ColumnPages {
     while (this.#row === this.#rows) {
       const page = this.#ahead;
       if (page === undefined) throw new RangeError('a column has fewer rows than its row group');
+      if (page.kind === 'data' && page.rows > this.#rowsAhead) throw new RangeError('a page has too many rows');
       const content = await page.content;
       this.#ahead = page.kind === 'dictionary' || this.#rowsAhead > page.rows ? this.#following(page) : undefined;
       if (page.kind === 'dictionary') {
@@ -101,6 +104,7 @@ export class ColumnPages {
       const from = reader.at;
       const storedBytes = numberOf(header, 3);
       if (from + storedBytes > bytes.length) throw new RangeError('a page goes beyond its column');
+      if (numberOf(header, 2) > PAGE_BYTES_MAX) throw new RangeError('a page is too large');
       this.#at = from + storedBytes;
       const kind = numberOf(header, 1);
       if (kind !== PAGE.index) return this.#page(kind, header, bytes.subarray(from, this.#at));

@@ -13,7 +13,7 @@ import { relationRows } from '../../src/silver/bronze-rows.ts';
 import type { Judged } from '../../src/silver/judge-bronze.ts';
 import { judge } from '../../src/silver/judge.ts';
 import { judgeRows } from '../../src/silver/judge-rows.ts';
-import { RelationSink } from '../../src/silver/rejected-sinks.ts';
+import { noSink, RelationSink } from '../../src/silver/rejected-sinks.ts';
 import { UNKNOWN_NAMES_MAX } from '../../src/silver/unknown-names.ts';
 import { openScratch } from '../../src/storage/scratch.ts';
 import { bodiesAtEdges, bodyOf, templateOf } from './bent-bodies.ts';
@@ -128,6 +128,44 @@ async function judgeAll(
     const { judged: found } = rows;
     const accepted = found.accepted === 0 ? [] : await acceptedRows(database, dataset);
     return { found, verdicts: new Map([...accepted, ...(await refusedRows(database))]) };
+  } finally {
+    await scratch.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Bodies as a file of bronze may hold them. */
+export async function judgeBytes(dataset: Judgeable, bodies: readonly Uint8Array[]): Promise<Judged> {
+  const bytes = Buffer.concat(bodies);
+  const ends = Uint32Array.from(
+    bodies,
+    (
+      (at = 0) =>
+      ({ length }) =>
+        (at += length)
+    )(),
+  );
+  const starts = Uint32Array.from(ends, (end, row) => end - present(bodies[row]).length);
+  const none = { bytes, starts: ends, ends, nulls: new Uint8Array(bodies.length).fill(1), first: 0 };
+  const longs = { values: BigInt64Array.from(bodies, (_, row) => BigInt(row)), first: 0 };
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-judging-'));
+  const scratch = await openScratch(folder, 2 ** 30);
+  try {
+    const rows = await judgeRows(
+      { dataset: dataset as DatasetContract, scratch, clock: systemClock, bronze: { root: 'judging' } },
+      noSink(rejectedEventsTable),
+      (judgeOf) =>
+        judgeOf.take({
+          count: bodies.length,
+          body: { bytes, starts, ends, nulls: undefined, first: 0 },
+          bodyBase64: none,
+          partitionId: { values: new Int32Array(bodies.length), first: 0 },
+          sequenceNumber: longs,
+          enqueuedAtUs: longs,
+        }),
+    );
+    await rows.close();
+    return rows.judged;
   } finally {
     await scratch.close();
     await rm(folder, { recursive: true, force: true });

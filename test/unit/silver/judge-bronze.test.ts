@@ -5,10 +5,14 @@ import { EVENT_HEAD, inOrder, integer, optional, text, timestamp } from '../../.
 import { callCentre } from '../../../src/pipeline.ts';
 import { openDatabase, type Database } from '../../../src/duckdb/duckdb.ts';
 import { eventRules } from '../../../src/silver/event-rules.ts';
+import { judge } from '../../../src/silver/judge.ts';
+import { bodyOf, templateOf } from '../../support/bent-bodies.ts';
+import { randomFrom } from '../../support/hostile-stream.ts';
 import { present } from '../../support/small-lake.ts';
 import {
   JUDGEABLE,
   judgeBothWays,
+  judgeBytes,
   tryBodies,
   tryEdges,
   type Judgeable,
@@ -25,6 +29,13 @@ const survey = {
   sent_at: '2026-01-05T11:02:03Z',
   score: 7,
 };
+const ESCAPES =
+  String.raw`\u0041 \u00e9 \u20ac \ud83d\ude00 \ud800 \udc00 \ud800\ud800 \udc00\udc00 \udc00\ud800 \ud800x \/ \" \\ ` +
+  String.raw`\b \n \u007f \u0080 \u001f \u12 \x \U0041 \ud83d\u0041 \ud83d`;
+const VALUES =
+  String.raw`[1,]|[,1]|[1 2]|[]|[ ]|[[],{}]|{"a":1,}|{"a"}|{"a":}|{a:1}|{,}|{"a":1 "b":2}|{"a":1,"a":2}|[1|{"a":1|` +
+  String.raw`-|01|-01|1.|.5|1e|1e+|1E5|1e-5|-0|-0.0|0x1|+1|NaN|1.5.5|00|tru|nul|true|null|"\x"|"\u12"|"\u12g4"|` +
+  String.raw`"\ud800"|"\t"|"\\"|"\"`;
 const surveyBody = (other: object = {}): string => JSON.stringify({ ...survey, ...other });
 
 let database: Database;
@@ -62,6 +73,15 @@ describe('both paths together', () => {
     expect(tried).toMatchObject({ accepted: 11, scanned: 10 });
   });
 
+  test('what is hardly JSON, and escapes of all kinds', async () => {
+    const odd = ['x', '{}', ',', '}', '\0', '\u00a0', ' ', '\n'];
+    const around = odd.flatMap((piece) => [surveyBody() + piece, piece + surveyBody()]);
+    const texts = ESCAPES.split(' ').map((escape) => surveyBody().replace('"c"', `"${escape}"`));
+    const unknown = VALUES.split('|').map((value) => surveyBody().replace('{', `{"x":${value},`));
+    const tried = await judgeBothWays(database, surveys, [...around, ...texts, ...unknown], 'hardly JSON');
+    expect(tried.scanned).toBeGreaterThan(20);
+  });
+
   test('more unknown names than are shown: the first twenty are told', async () => {
     const bodies = Array.from({ length: 60 }, (_, at) => surveyBody({ [`n${at % 40}`]: 1, common: [] }));
     expect(await judgeBothWays(database, surveys, bodies, 'many names')).toMatchObject({ accepted: 60 });
@@ -81,6 +101,33 @@ describe('both paths together', () => {
     const tried = await judgeBothWays(database, surveys, bodies, 'large bodies');
     expect(tried).toMatchObject({ accepted: 3, scanned: 3 });
   });
+});
+
+test('bytes as they come, UTF-8 or not: the verdict of zod alone', async () => {
+  const random = randomFrom(3);
+  let [accepted, notUtf8] = [0, 0];
+  for (const dataset of JUDGEABLE) {
+    const bodies = Array.from({ length: 1500 }, (): Uint8Array => {
+      const template = templateOf(random, present(eventRules(dataset)));
+      const bytes = Buffer.from(bodyOf(random, template, 'none'));
+      for (let edit = random.below(3); edit > 0; edit--) {
+        bytes[random.below(bytes.length)] = random.pick([0x22, 0x5c, 0x7f, 0x80, 0xc3, 0xed, 0xff, random.below(256)]);
+      }
+      return bytes;
+    });
+    const alone = bodies.map((body) => judge(dataset, body));
+    const found = await judgeBytes(dataset, bodies);
+    const reasons = new Map<string, number>();
+    for (const verdict of alone) {
+      if (!verdict.accepted) reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1);
+    }
+    expect(found.accepted).toBe(alone.filter((verdict) => verdict.accepted).length);
+    expect(found.rejected).toEqual(Object.fromEntries(reasons));
+    accepted += found.accepted;
+    notUtf8 += found.rejected['not_utf8'] ?? 0;
+  }
+  expect(accepted).toBeGreaterThan(500);
+  expect(notUtf8).toBeGreaterThan(500);
 });
 
 describe('a contract as rules', () => {

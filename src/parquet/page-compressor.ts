@@ -52,8 +52,15 @@ export class PageCompressor {
 }
 
 /**
+ * Level 1 is cheaper and smaller than level 3 on JSON. A quarter of its table of places (16 KiB, in 2^n words) stays in
+ * the processor's first cache, and what it finds is nearer: events come out 2 % smaller for a tenth less time, long
+ * documents 2 to 8 % larger.
+ */
+const ZSTD_PARAMETERS = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_hashLog]: 12 };
+
+/**
  * One zstd context that makes frame after frame: a context for each page would be a megabyte of memory outside V8's
- * heap each time, over which V8 collects garbage again and again. Level 1 is cheaper and smaller than level 3 on JSON.
+ * heap each time, over which V8 collects garbage again and again.
  */
 class FrameStream {
   readonly #stream: ZstdCompress;
@@ -61,9 +68,8 @@ class FrameStream {
   #failure: Error | undefined;
 
   constructor(chunkSize: number) {
-    const params = { [constants.ZSTD_c_compressionLevel]: 1 };
     // Whatever is written is a frame of its own, whose length is known from the start.
-    this.#stream = createZstdCompress({ params, chunkSize, flush: constants.ZSTD_e_end });
+    this.#stream = createZstdCompress({ params: ZSTD_PARAMETERS, chunkSize, flush: constants.ZSTD_e_end });
     this.#stream.on('data', (piece: Buffer) => this.#pieces.push(piece));
     this.#stream.on('error', (error) => (this.#failure = error));
   }

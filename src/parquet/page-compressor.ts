@@ -17,12 +17,14 @@ export type Frame = readonly Uint8Array[];
 
 /** Compresses pages beside the JavaScript thread, a bounded number at a time, in any order. */
 export class PageCompressor {
+  readonly #streams: readonly FrameStream[];
   readonly #idle: FrameStream[];
   readonly #running = new Set<Promise<unknown>>();
   #failure: unknown;
 
   constructor({ chunkBytes = CHUNK_BYTES }: CompressorOptions = {}) {
-    this.#idle = Array.from({ length: PAGES_AT_ONCE }, () => new FrameStream(chunkBytes));
+    this.#streams = Array.from({ length: PAGES_AT_ONCE }, () => new FrameStream(chunkBytes));
+    this.#idle = [...this.#streams];
   }
 
   /**
@@ -44,10 +46,15 @@ export class PageCompressor {
     return { done };
   }
 
+  /** No frame made so far is read any more: gives their memory back, as far as no other frame will be put into it. */
+  forget(): void {
+    for (const stream of this.#streams) stream.forget();
+  }
+
   /** Waits for all, and gives its memory back; what failed is thrown by whoever awaits it. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#running);
-    for (const stream of this.#idle) stream.close();
+    for (const stream of this.#streams) stream.close();
   }
 }
 
@@ -64,13 +71,18 @@ const ZSTD_PARAMETERS = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZST
  */
 class FrameStream {
   readonly #stream: ZstdCompress;
+  readonly #chunkBytes: number;
   #pieces: Uint8Array[] = [];
+  /** Memory that is full of frames, and the one that the last piece lies in: the next may lie behind it. */
+  readonly #full: ArrayBuffer[] = [];
+  #filling: ArrayBuffer | undefined;
   #failure: Error | undefined;
 
   constructor(chunkSize: number) {
     // Whatever is written is a frame of its own, whose length is known from the start.
     this.#stream = createZstdCompress({ params: ZSTD_PARAMETERS, chunkSize, flush: constants.ZSTD_e_end });
-    this.#stream.on('data', (piece: Buffer) => this.#pieces.push(piece));
+    this.#chunkBytes = chunkSize;
+    this.#stream.on('data', (piece: Buffer) => this.#take(piece));
     this.#stream.on('error', (error) => (this.#failure = error));
   }
 
@@ -85,7 +97,22 @@ class FrameStream {
     });
   }
 
+  /** At once: the collector comes early where megabytes outside its heap wait for it, and walks all of the heap. */
+  forget(): void {
+    for (const memory of this.#full.splice(0)) memory.transfer(0);
+  }
+
   close(): void {
     this.#stream.destroy();
+  }
+
+  #take(piece: Buffer): void {
+    this.#pieces.push(piece);
+    const memory = piece.buffer;
+    if (memory === this.#filling) return;
+    if (this.#filling !== undefined) this.#full.push(this.#filling);
+    // Small ones are cut from memory that Node shares out to others too.
+    const isOwn = memory instanceof ArrayBuffer && memory.byteLength === this.#chunkBytes;
+    this.#filling = isOwn ? memory : undefined;
   }
 }

@@ -96,6 +96,8 @@ export class ParquetFile implements GrowingParquetFile {
       this.#nullCounts[index] = (this.#nullCounts[index] as number) + builder.nullCount;
       if (builder.bounds !== undefined) present(this.#bounds[index], 'bounds').join(builder.bounds);
     }
+    // All pages are copied to what is written, and those of the next group are not begun.
+    this.#compressor.forget();
     this.#rowGroups.push({ rows: this.#openRows, chunks });
     this.#open = this.#newGroup();
     this.#openRows = 0;

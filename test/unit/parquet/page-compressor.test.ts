@@ -39,6 +39,37 @@ test('a frame that ends where a piece of memory ends is read as the same page, a
   await compressor.close();
 });
 
+test('forgotten frames give their memory back, and what lies in the last piece of it stays', async () => {
+  const chunkBytes = 128 * 1024;
+  const compressor = new PageCompressor({ chunkBytes });
+  const frames = [];
+  // Two streams take turns, and each fills three pieces.
+  for (let page = 0; page < 8; page++) frames.push(await (await compressor.start(randomBytes(100_000))).done);
+  compressor.forget();
+  const [first] = frames[0] ?? [];
+  const last = frames.at(-1)?.at(-1);
+  expect([first?.length, last?.buffer.byteLength]).toEqual([0, chunkBytes]);
+  const next = Buffer.alloc(100_000, 'next');
+  expect(zstdDecompressSync(await compressed(compressor, next)).equals(next)).toBe(true);
+  await compressor.close();
+});
+
+test('pieces of memory that others have a share in are left alone', async () => {
+  const compressor = new PageCompressor({ chunkBytes: CHUNK_BYTES });
+  const [page, frames] = [randomBytes(9_000), [] as Buffer[]];
+  for (let index = 0; index < 4; index++) frames.push(await compressed(compressor, page));
+  const shared = Buffer.allocUnsafe(16);
+  compressor.forget();
+  expect([shared.length, ...frames.map((frame) => zstdDecompressSync(frame).equals(page))]).toEqual([
+    16,
+    true,
+    true,
+    true,
+    true,
+  ]);
+  await compressor.close();
+});
+
 test('pages are compressed two at a time, and a third one waits', async () => {
   const compressor = new PageCompressor();
   const first = await compressor.start(randomBytes(4_000_000));

@@ -8,6 +8,8 @@ export const DIRECT_LIMITS = {
   messageBytesMax: 32 * MiB,
   /** What the kernel may put into our buffer at once. */
   readBytes: 256 * KiB,
+  /** So much is parsed at once; less waits until nothing more is delivered in the same turn. */
+  parseBytes: 128 * KiB,
   /** The buffer with all that TLS hands on after it was paused. */
   bufferBytesMax: 16 * MiB,
   /** Rows of one batch. */

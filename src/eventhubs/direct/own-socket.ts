@@ -25,6 +25,7 @@ export class OwnSocket implements FrameSink {
   private end = 0;
   private socket: Socket | undefined;
   private watch: NodeJS.Timeout | undefined;
+  private reading: NodeJS.Immediate | undefined;
   private isBroken = false;
   isHeld = false;
 
@@ -82,7 +83,8 @@ export class OwnSocket implements FrameSink {
       buffer: () => this.room(),
       callback: (bytes: number) => {
         this.end += bytes;
-        this.read();
+        if (this.end - this.start >= DIRECT_LIMITS.parseBytes) this.read();
+        else this.reading ??= setImmediate(() => this.readRest());
         this.compact();
         return !this.isHeld;
       },
@@ -96,7 +98,16 @@ export class OwnSocket implements FrameSink {
       );
       this.socket.setNoDelay(true);
     }
+    // What came before the end of the socket is read before rhea hears of the end: it may say why.
+    for (const event of ['end', 'error', 'close']) this.socket.on(event, () => this.read());
     return this.socket;
+  }
+
+  /** After all that came at once: TLS hands on 16 KiB at a time, and to look after the links each time costs much. */
+  private readRest(): void {
+    this.reading = undefined;
+    this.read();
+    if (this.isHeld) this.socket?.pause();
   }
 
   /** Where the kernel may write: a paused TLS socket goes on delivering what it has decrypted. */

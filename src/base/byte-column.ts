@@ -49,40 +49,34 @@ export function writeLength(bytes: Uint8Array, at: number, length: number): void
   bytes[at + 3] = length >>> 24;
 }
 
-/** Values so short that each byte of their length is ASCII, or ends a code point that was begun before. */
-const SHORT_BYTES_MAX = 127;
+/** A length of which a byte is not ASCII. */
+const NOT_ASCII = 0x80808080 | 0;
 
 /**
  * Whether each of the values from `first` on is UTF-8 by itself, in one look at the whole run. What stands between two
- * values must end every code point: the lengths of short ones do, in the place of others stand zeros while it looks.
+ * values must end every code point: lengths of ASCII bytes do, in the place of others stand zeros while it looks.
  */
 export function areUtf8(column: ByteColumn, first: number, count: number): boolean {
   if (count === 0) return true;
   const { bytes, ends } = column;
-  const run = bytes.subarray(entryStart(ends, first), ends[first + count - 1]);
-  if (areShort(ends, first, count)) return isUtf8(run);
-  let start = entryStart(ends, first);
-  for (let row = first; row < first + count; row++) {
-    const end = ends[row] as number;
-    if (start < end) writeLength(bytes, start, 0);
-    start = end;
-  }
-  const sound = isUtf8(run);
-  start = entryStart(ends, first);
-  for (let row = first; row < first + count; row++) {
-    const end = ends[row] as number;
-    if (start < end) writeLength(bytes, start, end - start - LENGTH_BYTES);
-    start = end;
-  }
+  const replaced = replaceLengths(column, first, count, false);
+  const sound = isUtf8(bytes.subarray(entryStart(ends, first), ends[first + count - 1]));
+  if (replaced > 0) replaceLengths(column, first, count, true);
   return sound;
 }
 
-function areShort(ends: Uint32Array, first: number, count: number): boolean {
+/** Puts zeros in the place of lengths that are not ASCII, or these lengths back; says of how many. */
+function replaceLengths({ bytes, ends }: ByteColumn, first: number, count: number, isBack: boolean): number {
+  let replaced = 0;
   let start = entryStart(ends, first);
   for (let row = first; row < first + count; row++) {
     const end = ends[row] as number;
-    if (end - start > SHORT_BYTES_MAX + LENGTH_BYTES) return false;
+    const length = end - start - LENGTH_BYTES;
+    if ((length & NOT_ASCII) !== 0 && start < end) {
+      writeLength(bytes, start, isBack ? length : 0);
+      replaced++;
+    }
     start = end;
   }
-  return true;
+  return replaced;
 }

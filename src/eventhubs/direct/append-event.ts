@@ -11,10 +11,10 @@ const WORD = 2 ** 32;
 /** The high word of 2^53. */
 const HIGH_WORD_END = 2 ** 21;
 
-const SEQUENCE_NUMBER = Buffer.from('x-opt-sequence-number');
-const ENQUEUED_TIME = Buffer.from('x-opt-enqueued-time');
-const OFFSET = Buffer.from('x-opt-offset');
-const PARTITION_KEY = Buffer.from('x-opt-partition-key');
+const SEQUENCE_NUMBER = nameOf('x-opt-sequence-number');
+const ENQUEUED_TIME = nameOf('x-opt-enqueued-time');
+const OFFSET = nameOf('x-opt-offset');
+const PARTITION_KEY = nameOf('x-opt-partition-key');
 
 /** What the short way has found in a message; one for all of them. */
 let sequenceNumber = -1;
@@ -25,6 +25,17 @@ let keyStart = -1;
 let keyEnd = -1;
 let bodyStart = 0;
 let next = 0;
+
+/** The socket's buffer, nearly always; of messages that came in several frames it keeps one at most. */
+let viewed: Buffer | undefined;
+let lastView: DataView = new DataView(new ArrayBuffer(0));
+
+function viewOf(bytes: Buffer): DataView {
+  if (bytes === viewed) return lastView;
+  viewed = bytes;
+  lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return lastView;
+}
 
 /** The number of the event that was looked at last. */
 export function lastSequenceNumber(): number {
@@ -97,11 +108,12 @@ function readUsual(bytes: Buffer, start: number, end: number): boolean {
     next = start + 6;
   } else return false;
   if (mapEnd > end || (count & 1) !== 0) return false;
-  for (; count > 0; count -= 2) if (!readAnnotation(bytes, mapEnd)) return false;
+  const view = viewOf(bytes);
+  for (; count > 0; count -= 2) if (!readAnnotation(bytes, view, mapEnd)) return false;
   return next === mapEnd && sequenceNumber >= 0 && readData(bytes, mapEnd, end);
 }
 
-function readAnnotation(bytes: Buffer, end: number): boolean {
+function readAnnotation(bytes: Buffer, view: DataView, end: number): boolean {
   // A key of one-byte length, and one byte of value at least.
   if (end - next < 3 || bytes[next] !== 0xa3) return false;
   const length = bytes[next + 1] as number;
@@ -110,22 +122,38 @@ function readAnnotation(bytes: Buffer, end: number): boolean {
   if (next >= end) return false;
   switch (length) {
     case SEQUENCE_NUMBER.length:
-      return isName(SEQUENCE_NUMBER, bytes, name) && readSequenceNumber(bytes, end);
+      return isName(SEQUENCE_NUMBER, view, name) && readSequenceNumber(bytes, end);
     case ENQUEUED_TIME.length:
       // As long as `x-opt-partition-key`.
-      if (isName(PARTITION_KEY, bytes, name)) return readKey(bytes, end);
-      return isName(ENQUEUED_TIME, bytes, name) && readTime(bytes, end);
+      if (isName(PARTITION_KEY, view, name)) return readKey(bytes, end);
+      return isName(ENQUEUED_TIME, view, name) && readTime(bytes, end);
     case OFFSET.length:
-      return isName(OFFSET, bytes, name) && readOffset(bytes, end);
+      return isName(OFFSET, view, name) && readOffset(bytes, end);
     default:
       return false;
   }
 }
 
-/** A loop, because for twenty bytes a call into native code costs several times as much. */
-function isName(wanted: Buffer, bytes: Buffer, start: number): boolean {
-  for (let i = 6; i < wanted.length; i++) if (wanted[i] !== bytes[start + i]) return false;
-  for (let i = 0; i < 6; i++) if (wanted[i] !== bytes[start + i]) return false;
+/** A name as words of four bytes, of which two may overlap. */
+interface Name {
+  readonly length: number;
+  readonly starts: readonly number[];
+  readonly words: readonly number[];
+}
+
+function nameOf(text: string): Name {
+  const bytes = Buffer.from(text);
+  // The end first: it is where names differ.
+  const starts = [bytes.length - 4];
+  for (let start = 0; start < bytes.length - 4; start += 4) starts.push(start);
+  return { length: bytes.length, starts, words: starts.map((start) => bytes.readInt32BE(start)) };
+}
+
+/** Word by word: a call into native code for twenty bytes costs several times as much, and so does a loop over them. */
+function isName({ starts, words }: Name, view: DataView, name: number): boolean {
+  for (let i = 0; i < words.length; i++) {
+    if (view.getInt32(name + (starts[i] as number)) !== words[i]) return false;
+  }
   return true;
 }
 

@@ -166,7 +166,13 @@ function booleanField(bytes: Buffer, end: number): boolean {
 }
 
 function skipField(bytes: Buffer, end: number): void {
-  next = afterValue(bytes, next, end, 0);
+  const at = next;
+  const code = at < end ? (bytes[at] as number) : 0;
+  // What the service writes: nulls, zeros, and the bytes of a delivery tag.
+  if (code >>> 4 === 0x4) next = at + 1;
+  else if (code === 0xa0 && end - at >= 2 && end - at - 2 >= (bytes[at + 1] as number)) {
+    next = at + 2 + (bytes[at + 1] as number);
+  } else next = afterValue(bytes, at, end, 0);
 }
 
 const DEPTH_MAX = 16;

@@ -13,6 +13,8 @@ export interface PendingPage {
   readonly isDictionary: boolean;
   readonly rawBytes: number;
   readonly stored: Promise<Frame>;
+  /** Called once it is written. */
+  readonly release?: (() => void) | undefined;
   headerOf(storedBytes: number): Uint8Array;
 }
 
@@ -111,11 +113,12 @@ export class ChunkBuilder {
   }
 }
 
-function dataPage({ rows, rawBytes, stored }: StoredPage, encoding: number): PendingPage {
+function dataPage({ rows, rawBytes, stored, release }: StoredPage, encoding: number): PendingPage {
   return {
     isDictionary: false,
     rawBytes,
     stored,
+    release,
     headerOf: (storedBytes) => dataPageHeader({ rawBytes, storedBytes, values: rows }, encoding),
   };
 }

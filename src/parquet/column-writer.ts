@@ -16,6 +16,8 @@ export interface StoredPage {
   readonly rows: number;
   readonly rawBytes: number;
   readonly stored: Promise<Frame>;
+  /** To be called once it is written. */
+  readonly release?: () => void;
 }
 
 export interface StoredPages {
@@ -142,9 +144,12 @@ export class ColumnWriter {
     this.#nulls = 0;
     this.#isNull = undefined;
     if (!compressed || this.#compressor === undefined) {
-      // A full page keeps its buffer until it is written; a small one would keep all of it.
-      const isFull = page.length > PAGE_BYTES / 2;
-      this.#pages.push({ rows, rawBytes: page.length, stored: Promise.resolve([isFull ? page : Buffer.from(page)]) });
+      // A small page would keep a whole buffer.
+      const isFull = buffer !== undefined && page.length > PAGE_BYTES / 2;
+      const stored = Promise.resolve([isFull ? page : Buffer.from(page)]);
+      if (isFull)
+        this.#pages.push({ rows, rawBytes: page.length, stored, release: () => this.#buffers.giveBack(buffer) });
+      else this.#pages.push({ rows, rawBytes: page.length, stored });
       if (buffer !== undefined && !isFull) this.#buffers.giveBack(buffer);
       return;
     }

@@ -97,7 +97,7 @@ export class ParquetFile implements GrowingParquetFile {
       if (builder.bounds !== undefined) present(this.#bounds[index], 'bounds').join(builder.bounds);
     }
     // All pages are copied to what is written, and those of the next group are not begun.
-    this.#compressor.forget();
+    this.#compressor?.forget();
     this.#rowGroups.push({ rows: this.#openRows, chunks });
     this.#open = this.#newGroup();
     this.#openRows = 0;
@@ -108,7 +108,7 @@ export class ParquetFile implements GrowingParquetFile {
     let [rawBytes, storedBytes] = [0, 0];
     let dataOffset: number | undefined;
     let dictionaryOffset: number | undefined;
-    for (const { headerOf, isDictionary, rawBytes: raw, stored } of pages) {
+    for (const { headerOf, isDictionary, rawBytes: raw, stored, release } of pages) {
       const pieces = await stored;
       const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
       const header = headerOf(length);
@@ -116,6 +116,7 @@ export class ParquetFile implements GrowingParquetFile {
       else dataOffset ??= this.#position;
       await this.#put(header);
       for (const piece of pieces) await this.#put(piece);
+      release?.();
       rawBytes += header.length + raw;
       storedBytes += header.length + length;
     }

@@ -4,10 +4,16 @@ import { join } from 'node:path';
 import { bronzeTable } from '../schemas/bronze-table.ts';
 import { systemClock } from '../src/base/clock.ts';
 import { MiB } from '../src/base/limits.ts';
-import { commit, ensureTable, writeFiles } from '../src/delta/delta.ts';
+import { byteColumnOf } from '../src/base/byte-column.ts';
+import { commit, createColumnFile, ensureTable } from '../src/delta/delta.ts';
+import type { DataFile, TableLocation } from '../src/delta/delta.ts';
 import { openDatabase, sqlFile } from '../src/duckdb/duckdb.ts';
+import type { Database } from '../src/duckdb/duckdb.ts';
+import { openParquetFile } from '../src/parquet/parquet.ts';
+import type { ColumnPart, StoredColumn, StoredValues } from '../src/parquet/parquet.ts';
 import { openStore, parseLake } from '../src/storage/open-store.ts';
 import { openScratch } from '../src/storage/scratch.ts';
+import type { Scratch } from '../src/storage/scratch.ts';
 
 const rowsSql = sqlFile(new URL('bronze-rows.sql', import.meta.url));
 /** What a drain commits at once: its buffer of 12 MiB. */
@@ -45,7 +51,7 @@ export async function makeBronze(lake: string, rows: BronzeRows, signal: AbortSi
         hostile: rows.hostile ?? true,
         start_us: BigInt(Date.UTC(2026, 0, 5)) * 1000n,
       });
-      const add = await writeFiles(database, location, bronzeTable, 'staged', scratch, signal);
+      const add = [await writeAsDrained(database, location, scratch, signal)];
       const result = await commit(location, snapshot, { operation: 'WRITE', add }, context, signal);
       if (result.kind !== 'committed') throw new Error(`bronze rows were not committed: ${result.reason}`);
       snapshot = result.snapshot;
@@ -55,4 +61,36 @@ export async function makeBronze(lake: string, rows: BronzeRows, signal: AbortSi
     await scratch.close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The rows of `staged`, all of one day, in a file of the writer that a drain has. */
+async function writeAsDrained(
+  database: Database,
+  location: TableLocation,
+  scratch: Scratch,
+  signal: AbortSignal,
+): Promise<DataFile> {
+  const plain = scratch.newFile('.parquet');
+  await database.run(`COPY staged TO '${plain}' (FORMAT parquet, COMPRESSION uncompressed)`);
+  const [first] = await database.rows<{ day: string }>('SELECT min(ingestion_date)::VARCHAR AS day FROM staged');
+  const columns = bronzeTable.columns.filter(({ name }) => !bronzeTable.partitionColumns.includes(name));
+  const stored = await openParquetFile(plain, columns as StoredColumn[]);
+  if (stored === undefined || first === undefined) throw new Error('staged rows are not readable');
+  const file = await createColumnFile(location, bronzeTable, { ingestion_date: first.day }, scratch);
+  for await (const { count, columns: values } of stored.rows()) {
+    await file.append({ count, columns: values.map((column) => partOf(column, count)) });
+  }
+  await stored.close();
+  await rm(plain);
+  return file.store(signal);
+}
+
+function partOf(column: StoredValues, count: number): ColumnPart {
+  const { first } = column;
+  if ('values' in column) return column.values.subarray(first, first + count);
+  const texts = Array.from({ length: count }, (_, row) => {
+    const at = first + row;
+    return column.nulls?.[at] === 1 ? undefined : column.bytes.subarray(column.starts[at], column.ends[at]);
+  });
+  return byteColumnOf(texts);
 }

@@ -13,7 +13,6 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const OPENS = 0x7b;
 const CLOSES = 0x7d;
-const DELETE = 0x7f;
 
 const limits = {
   /** Unknown names that are told apart by their bytes; with one more all are forgotten. */
@@ -24,6 +23,11 @@ const limits = {
   /** Of a code point in JSON: two escapes of six bytes. */
   codePointBytesMax: 12,
 } as const;
+
+/** 1 for the bytes of a text that stand for themselves: ASCII without quote, backslash and control characters. */
+const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x7f && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
+);
 
 /** Days whose first microsecond is known, by month and day of the month. */
 const DAY_SLOTS = 13 * 32;
@@ -226,18 +230,20 @@ export class EventScanner {
     let to = from;
     /** Bytes that do not begin a code point. */
     let further = 0;
-    while (at < stop) {
-      const byte = bytes[at++] as number;
-      if (byte === QUOTE) {
-        const codePoints = to - from - further;
-        if (codePoints < low || codePoints > high) return -1;
-        column.end(to);
-        return at;
+    for (;;) {
+      let byte = 0;
+      for (; at < stop; at++) {
+        byte = bytes[at] as number;
+        if (IS_PLAIN[byte] === 0) break;
+        out[to++] = byte;
       }
-      if (byte < 0x20 || byte >= DELETE) {
-        if (byte <= DELETE) return -1;
+      if (at >= stop) return -1;
+      at += 1;
+      if (byte === QUOTE) break;
+      if (byte >= 0x80) {
         this.#isWide = true;
         if (byte < 0xc0) further += 1;
+        out[to++] = byte;
       } else if (byte === BACKSLASH) {
         const codePoint = escapedAt(bytes, at, this.#end);
         if (codePoint < 0) return -1;
@@ -245,11 +251,12 @@ export class EventScanner {
         const next = putCodePoint(out, to, codePoint);
         further += next - to - 1;
         to = next;
-        continue;
-      }
-      out[to++] = byte;
+      } else return -1;
     }
-    return -1;
+    const codePoints = to - from - further;
+    if (codePoints < low || codePoints > high) return -1;
+    column.end(to);
+    return at;
   }
 
   #integer({ at: place, low, high }: Target, from: number): number {

@@ -36,6 +36,8 @@ export interface Database {
     parameters?: Parameters,
     signal?: AbortSignal,
   ): Promise<Row[]>;
+  /** The one column of a statement, of type DOUBLE and without nulls. */
+  numbers(sql: string, parameters?: Parameters, signal?: AbortSignal): Promise<Float64Array>;
   /** A second connection to the same instance: it sees its tables and views, but not its temporary ones. */
   connect(): Promise<Database>;
   /** The driver's own connection, for table functions and appenders in src/duckdb and src/delta. */
@@ -120,6 +122,13 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
       const reading = () => connection.runAndReadAll(sql, bound(driver, parameters));
       const reader = await guarded(connection, sql, signal, reading);
       return reader.getRowObjects().map((row) => plain(driver, row)) as Row[];
+    },
+    async numbers(sql, parameters, signal) {
+      const reader = await guarded(connection, sql, signal, () =>
+        connection.runAndReadAll(sql, bound(driver, parameters)),
+      );
+      // Of no row there is no column.
+      return Float64Array.from((reader.getColumns()[0] ?? []) as number[]);
     },
     connect: () => connect(driver, instance, false),
     interrupt: () => connection.interrupt(),

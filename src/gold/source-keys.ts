@@ -19,8 +19,7 @@ export function openSourceKeys(area: Database, tools: { readonly scratch: Scratc
       const name = `${source.read.table} by ${columns.join('+')}`;
       let found = opened.get(name);
       if (found === undefined) {
-        const options = { ...tools, table: source.location, columns, gatheredIn: `keys of ${name}` };
-        found = { source, packs: await openKeyPacks(area, options) };
+        found = { source, packs: openKeyPacks(area, { ...tools, table: source.location, columns }) };
         opened.set(name, found);
       }
       return found.packs.find(filesOf(source), wanted, signal);

@@ -6,25 +6,16 @@ import { objectPathOf, type DataFile, type TableLocation } from '../delta/delta.
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { ObjectInfo } from '../storage/storage.ts';
 import type { KeyOptions, KeyPacks } from './keys.ts';
+import { HASH_BITS, PackFile } from './pack-file.ts';
 import { packsToFold } from './packs-to-fold.ts';
+import { writePack } from './write-pack.ts';
 
-const createSql = sqlFile(new URL('statements/create.sql', import.meta.url));
-const noteSql = sqlFile(new URL('statements/note.sql', import.meta.url));
-const scanSql = sqlFile(new URL('statements/scan.sql', import.meta.url));
-const lookUpSql = sqlFile(new URL('statements/look-up.sql', import.meta.url));
-const lookUpGatheredSql = sqlFile(new URL('statements/look-up-gathered.sql', import.meta.url));
-const writeSql = sqlFile(new URL('statements/write.sql', import.meta.url));
-const takeOverSql = sqlFile(new URL('statements/take-over.sql', import.meta.url));
-const readSql = sqlFile(new URL('statements/read.sql', import.meta.url));
-
-/** Files without a pack that are read in one statement. */
-const SCANNED_AT_ONCE = 32;
+const wantedSql = sqlFile(new URL('statements/wanted.sql', import.meta.url));
+const fileKeysSql = sqlFile(new URL('statements/file-keys.sql', import.meta.url));
 
 /** See the door. */
-export async function openKeyPacks(area: Database, options: KeyOptions): Promise<KeyPacks> {
-  const packs = new TablePacks(area, options);
-  await packs.open();
-  return packs;
+export function openKeyPacks(area: Database, options: KeyOptions): KeyPacks {
+  return new TablePacks(area, options);
 }
 
 /** See the door. */
@@ -36,46 +27,52 @@ class TablePacks implements KeyPacks {
   readonly #area: Database;
   readonly #options: KeyOptions;
   readonly #parts: Readonly<Record<string, string>>;
-  /** Files whose keys are gathered, and not in a pack yet. */
-  readonly #gathered = new Set<string>();
+  /** The hashes of files that are in no pack yet. */
+  readonly #gathered = new Map<string, Float64Array>();
+  /** Packs that were read, by their paths. */
+  readonly #read = new Map<string, PackFile>();
 
   constructor(area: Database, options: KeyOptions) {
     this.#area = area;
     this.#options = options;
-    const { columns, gatheredIn } = options;
-    this.#parts = { gathered: quoted(gatheredIn), columns: quotedList(columns), hash: hashOf(columns) };
-  }
-
-  async open(): Promise<void> {
-    await this.#area.run(filled(createSql, this.#parts));
+    const { columns } = options;
+    this.#parts = { columns: quotedList(columns), hash: hashOf(columns) };
   }
 
   async find(files: Iterable<DataFile>, wanted: string, signal: AbortSignal): Promise<DataFile[]> {
     const live = [...files];
     if (live.length === 0) return [];
-    const parts = { ...this.#parts, wanted: quoted(wanted) };
-    const holds = await this.#lookUp(parts, signal);
+    const sql = filled(wantedSql, { ...this.#parts, wanted: quoted(wanted) });
+    const hashes = (await this.#area.numbers(sql, undefined, signal)).toSorted();
+    const found = new Set<string>();
+    const known = new Set(this.#gathered.keys());
+    for (const pack of await this.#packs(await this.#list(signal), signal)) {
+      const holding = await pack.holding(hashes).catch((error: unknown) => this.#warn('key pack not read', error));
+      // Another run has folded it meanwhile: what no other pack says of its files they say themselves.
+      if (holding === undefined) continue;
+      for (const path of pack.files) known.add(path);
+      for (const path of holding) found.add(path);
+    }
     await this.#gather(
-      live.filter(({ path }) => !holds.has(path) && !this.#gathered.has(path)),
+      live.filter(({ path }) => !known.has(path)),
       signal,
     );
-    const found = await this.#lookUpGathered(parts, signal);
-    return live.filter(({ path }) => holds.get(path) === true || found.has(path));
+    const isWanted = new Set(hashes);
+    for (const [path, own] of this.#gathered) if (own.some((hash) => isWanted.has(hash))) found.add(path);
+    return live.filter(({ path }) => found.has(path));
   }
 
   async note(database: Database, localFile: string, path: string): Promise<void> {
-    await database.run(filled(noteSql, this.#parts), { file: localFile, path });
-    this.#gathered.add(path);
+    this.#gathered.set(path, await database.numbers(filled(fileKeysSql, this.#parts), { file: localFile }));
   }
 
   async save(live: ReadonlyMap<string, DataFile>, signal: AbortSignal): Promise<void> {
     if (this.#gathered.size === 0) return;
     try {
       const folded = packsToFold(await this.#list(signal));
-      await this.#takeOver(folded, live, signal);
-      await this.#write(signal);
-      for (const { path } of folded) await this.#options.table.store.delete(path, signal);
-      await this.open();
+      const former = await this.#list(signal, FORMER_PACK);
+      await this.#write(await this.#packs(folded, signal), live, signal);
+      for (const { path } of [...folded, ...former]) await this.#options.table.store.delete(path, signal);
       this.#gathered.clear();
     } catch (error) {
       if (isAbort(error)) throw error;
@@ -83,119 +80,86 @@ class TablePacks implements KeyPacks {
     }
   }
 
-  /** File → whether it may hold a wanted key, for every file of the packs. */
-  async #lookUp(parts: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Map<string, boolean>> {
-    const lookUp = async (listed: readonly ObjectInfo[]): Promise<Map<string, boolean>> => {
-      const packs = await this.#fetch(listed, signal);
-      if (packs.length === 0) return new Map();
-      const sql = filled(lookUpSql, parts);
-      const rows = await this.#area.rows<{ file: string; holds: boolean }>(sql, { packs }, signal);
-      return new Map(rows.map(({ file, holds }) => [file, holds]));
-    };
-    const listed = await this.#list(signal);
-    try {
-      return await lookUp(listed);
-    } catch (error) {
-      if (isAbort(error)) throw error;
-      this.#warn('key packs cannot be read', error);
-      for (const pack of listed) await this.#deleteIfSpoilt(pack, signal);
-      return lookUp(await this.#list(signal));
-    }
-  }
-
-  /** It can be made again from the files. */
-  async #deleteIfSpoilt(pack: ObjectInfo, signal: AbortSignal): Promise<void> {
-    const { store } = this.#options.table;
-    try {
-      const packs = await this.#fetch([pack], signal);
-      if (packs.length > 0) await this.#area.rows(readSql, { packs }, signal);
-    } catch (error) {
-      if (isAbort(error)) throw error;
-      await store.delete(pack.path, signal);
-    }
-  }
-
-  async #lookUpGathered(parts: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Set<string>> {
-    if (this.#gathered.size === 0) return new Set();
-    const rows = await this.#area.rows<{ file: string }>(filled(lookUpGatheredSql, parts), {}, signal);
-    return new Set(rows.map(({ file }) => file));
-  }
-
-  async #list(signal: AbortSignal): Promise<ObjectInfo[]> {
-    const { table, columns } = this.#options;
-    const packs: ObjectInfo[] = [];
-    const prefix = `${keysFolder(table)}${columns.join('+')}-`;
-    for await (const found of table.store.list(prefix, signal)) {
-      if (PACK.test(found.path.slice(prefix.length))) packs.push(found);
+  /** One that cannot be read is deleted: it can be made again from the files. */
+  async #packs(listed: readonly ObjectInfo[], signal: AbortSignal): Promise<PackFile[]> {
+    const packs: PackFile[] = [];
+    for (const { path } of listed) {
+      const known = this.#read.get(path) ?? (await this.#readPack(path, signal));
+      if (known === undefined) continue;
+      this.#read.set(path, known);
+      packs.push(known);
     }
     return packs;
   }
 
-  /** Local copies. One that another run folded meanwhile is not missed. */
-  async #fetch(packs: readonly ObjectInfo[], signal: AbortSignal): Promise<string[]> {
+  async #readPack(path: string, signal: AbortSignal): Promise<PackFile | undefined> {
     const { table, scratch } = this.#options;
-    const found = await Promise.all(
-      packs.map(({ path }) =>
-        scratch.fetch(table.store, path, signal).catch((error: unknown) => {
-          if (isAbort(error)) throw error;
-          this.#warn('key pack not read', error);
-          return undefined;
-        }),
-      ),
-    );
-    return found.filter((file) => file !== undefined);
+    const local = await scratch.fetch(table.store, path, signal).catch((error: unknown) => {
+      if (isAbort(error)) throw error;
+      // One that another run folded meanwhile is not missed.
+      this.#warn('key pack not read', error);
+      return undefined;
+    });
+    if (local === undefined) return undefined;
+    try {
+      return await PackFile.open(local);
+    } catch (error) {
+      this.#warn('key pack is spoilt', error);
+      await table.store.delete(path, signal);
+      return undefined;
+    }
+  }
+
+  async #list(signal: AbortSignal, name = PACK): Promise<ObjectInfo[]> {
+    const { table, columns } = this.#options;
+    const packs: ObjectInfo[] = [];
+    const prefix = `${keysFolder(table)}${columns.join('+')}-`;
+    for await (const found of table.store.list(prefix, signal)) {
+      if (name.test(found.path.slice(prefix.length))) packs.push(found);
+    }
+    return packs;
   }
 
   async #gather(files: readonly DataFile[], signal: AbortSignal): Promise<void> {
     const { table } = this.#options;
-    for (let at = 0; at < files.length; at += SCANNED_AT_ONCE) {
-      const slice = files.slice(at, at + SCANNED_AT_ONCE);
+    const sql = filled(fileKeysSql, this.#parts);
+    for (const file of files) {
       const scratch = this.#options.scratch.scope();
       try {
-        const fetches = slice.map((file) => scratch.fetch(table.store, objectPathOf(table, file), signal));
-        const paths = slice.map(({ path }) => path);
-        await this.#area.run(filled(scanSql, this.#parts), { files: await Promise.all(fetches), paths }, signal);
-        for (const path of paths) this.#gathered.add(path);
+        const local = await scratch.fetch(table.store, objectPathOf(table, file), signal);
+        this.#gathered.set(file.path, await this.#area.numbers(sql, { file: local }, signal));
       } finally {
         scratch.release();
       }
     }
   }
 
-  async #takeOver(
-    folded: readonly ObjectInfo[],
-    live: ReadonlyMap<string, DataFile>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const packs = await this.#fetch(folded, signal);
-    if (packs.length === 0 || live.size === 0) return;
-    await this.#area.run(filled(takeOverSql, this.#parts), { packs, live: [...live.keys()] }, signal);
-  }
-
-  async #write(signal: AbortSignal): Promise<void> {
+  async #write(folded: readonly PackFile[], live: ReadonlyMap<string, DataFile>, signal: AbortSignal): Promise<void> {
     const { table, columns, scratch } = this.#options;
-    const local = scratch.newFile('.parquet');
+    const local = scratch.newFile('.keys');
     try {
-      await this.#area.run(filled(writeSql, this.#parts), { pack: local }, signal);
-      const name = `${keysFolder(table)}${columns.join('+')}-${randomUUID()}.parquet`;
+      await writePack(local, this.#gathered, folded, (file) => live.has(file));
+      const name = `${keysFolder(table)}${columns.join('+')}-${randomUUID()}.keys`;
       await table.store.upload(name, local, signal);
     } finally {
       await rm(local, { force: true });
     }
   }
 
-  #warn(what: string, error: unknown): void {
+  #warn(what: string, error: unknown): undefined {
     const { table, columns, log } = this.#options;
     const reason = error instanceof Error ? error.message : String(error);
     log.warn(what, { table: table.root, columns: columns.join(', '), reason });
   }
 }
 
-const PACK = /^[0-9a-f-]{36}\.parquet$/;
+const PACK = /^[0-9a-f-]{36}\.keys$/;
+/** Those of 0.1, which nobody reads any more. */
+const FORMER_PACK = /^[0-9a-f-]{36}\.parquet$/;
 
-/** 40 bits of the md5, as SQL. DuckDB's own hash() may change with its version, and these are kept. */
+/** The md5 of a key, cut, as SQL. DuckDB's own hash() may change with its version, and these are kept. */
 function hashOf(columns: readonly string[]): string {
   const texts = columns.map((column) => `CAST(${quoted(column)} AS VARCHAR)`);
   const key = texts.length === 1 ? texts[0] : `concat_ws(chr(31), ${texts.join(', ')})`;
-  return `(md5_number_lower(${key}) >> 24)::BIGINT`;
+  return `(md5_number_lower(${key}) >> ${64 - HASH_BITS})::DOUBLE`;
 }

@@ -7,9 +7,9 @@ import * as packs from './key-packs.ts';
 /**
  * Key packs: which data file of a table holds which key, so that the cost of finding one is not that of the history.
  *
- * A pack is a Parquet file of rows (file, h): h is 40 bits of a key's md5. Data files never change, so that a pack may
- * be missing but is never wrong: what it says of a file counts as long as that file is live. A live file in no pack is
- * read, and stands in the next pack. Packs may be deleted at any time, and are written before or after the commit
+ * A pack says of its files which hashes their keys have, 38 bits of the md5 each; see pack-file.ts. Data files never
+ * change, so that a pack may be missing but is never wrong: what it says of a file counts as long as that file is live.
+ * A live file in no pack is read, and stands in the next pack. Packs may be deleted at any time, and are written before or after the commit
  * that they belong to. Beyond 16 of them the small ones are folded into one, without the files that are gone.
  */
 export interface KeyOptions {
@@ -19,8 +19,6 @@ export interface KeyOptions {
   readonly columns: readonly string[];
   readonly scratch: Scratch;
   readonly log: Log;
-  /** Of the work area, and of it alone: where what is not packed yet is gathered. */
-  readonly gatheredIn: string;
 }
 
 export interface KeyPacks {
@@ -39,7 +37,7 @@ export interface KeyPacks {
 }
 
 /** The packs of one locator of a table. `area` is a work area, on whose connection no other statement runs. */
-export function openKeyPacks(area: Database, options: KeyOptions): Promise<KeyPacks> {
+export function openKeyPacks(area: Database, options: KeyOptions): KeyPacks {
   return packs.openKeyPacks(area, options);
 }
 

@@ -85,8 +85,7 @@ async function packsOf(
   for (const columns of [dataset.group, ...dataset.findableBy]) {
     const name = columns.join('+');
     if (packs.has(name)) continue;
-    const options = { table: location, columns, scratch, log, gatheredIn: `keys of ${name}` };
-    packs.set(name, await openKeyPacks(area, options));
+    packs.set(name, openKeyPacks(area, { table: location, columns, scratch, log }));
   }
   return packs;
 }

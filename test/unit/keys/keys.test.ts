@@ -40,11 +40,11 @@ beforeEach(() => {
 
 const table = () => ({ store, root: 'silver/call_legs' });
 
-function open(columns: readonly string[] = ['call_id']): Promise<KeyPacks> {
+function open(columns: readonly string[] = ['call_id']): KeyPacks {
   const { database } = workshop;
   // A run of its own each time: what another one fetched it fetches again.
   const scratch = workshop.scratch.scope();
-  return openKeyPacks(database, { table: table(), columns, scratch, log: silentLog, gatheredIn: 'gathered' });
+  return openKeyPacks(database, { table: table(), columns, scratch, log: silentLog });
 }
 
 /** A file of the table with these keys. */
@@ -72,58 +72,65 @@ describe('finding the files of a key', () => {
   test('files in no pack are read, and from then on the pack answers', async () => {
     const files = [await file('a', 'b'), await file('c'), await file('b', 'd')];
     await want('b', 'new');
-    const first = await open();
+    const first = open();
     expect(await first.find(files, 'wanted', signal)).toEqual([files[0], files[2]]);
     expect(fetched).toHaveLength(3);
     await first.save(byPath(files), signal);
     fetched.length = 0;
-    expect(await (await open()).find(files, 'wanted', signal)).toEqual([files[0], files[2]]);
+    expect(await open().find(files, 'wanted', signal)).toEqual([files[0], files[2]]);
     expect(fetched).toEqual([]);
     expect(await packed()).toHaveLength(1);
+  });
+
+  test('where no key is wanted, no file holds one', async () => {
+    const files = [await file('a'), await file('b')];
+    await want('a');
+    await workshop.database.run('DELETE FROM wanted');
+    expect(await open().find(files, 'wanted', signal)).toEqual([]);
   });
 
   test('a file that came later, by whomever, is read alone', async () => {
     const files = [await file('a'), await file('b')];
     await want('b');
-    const first = await open();
+    const first = open();
     await first.find(files, 'wanted', signal);
     await first.save(byPath(files), signal);
     fetched.length = 0;
     const later = [...files, await file('b', 'z')];
-    expect(await (await open()).find(later, 'wanted', signal)).toEqual([later[1], later[2]]);
+    expect(await open().find(later, 'wanted', signal)).toEqual([later[1], later[2]]);
     expect(fetched).toEqual([`silver/call_legs/${later[2]?.path}`]);
   });
 
   test('what a pack says of a file that is gone does not count', async () => {
     const [gone, live] = [await file('a'), await file('b')];
     await want('a', 'b');
-    const first = await open();
+    const first = open();
     await first.find([gone, live], 'wanted', signal);
     await first.save(byPath([gone, live]), signal);
     await store.delete(`silver/call_legs/${gone.path}`, signal);
-    expect(await (await open()).find([live], 'wanted', signal)).toEqual([live]);
+    expect(await open().find([live], 'wanted', signal)).toEqual([live]);
   });
 
   test('keys noted from a new file are in the pack before anyone reads the file', async () => {
     const written = await file('a');
-    const packs = await open();
+    const packs = open();
     const local = await workshop.scratch.fetch(store, `silver/call_legs/${written.path}`, signal);
     await packs.note(workshop.database, local, written.path);
     await packs.save(byPath([written]), signal);
     fetched.length = 0;
     await want('a');
-    expect(await (await open()).find([written], 'wanted', signal)).toEqual([written]);
+    expect(await open().find([written], 'wanted', signal)).toEqual([written]);
     expect(fetched).toEqual([]);
   });
 
   test('packs that were deleted are made again, with the same answers', async () => {
     const files = [await file('a'), await file('b')];
     await want('b');
-    const first = await open();
+    const first = open();
     await first.find(files, 'wanted', signal);
     await first.save(byPath(files), signal);
     for (const path of await packed()) await store.delete(path, signal);
-    const second = await open();
+    const second = open();
     expect(await second.find(files, 'wanted', signal)).toEqual([files[1]]);
     await second.save(byPath(files), signal);
     expect(await packed()).toHaveLength(1);
@@ -132,13 +139,13 @@ describe('finding the files of a key', () => {
   test('a pack that is spoilt is deleted, and the files are read instead', async () => {
     const files = [await file('a'), await file('b')];
     await want('b');
-    const first = await open();
+    const first = open();
     await first.find(files, 'wanted', signal);
     await first.save(byPath(files), signal);
-    const spoilt = `${FOLDER}call_id-00000000-0000-4000-8000-000000000000.parquet`;
+    const spoilt = `${FOLDER}call_id-00000000-0000-4000-8000-000000000000.keys`;
     await store.put(spoilt, new TextEncoder().encode('PAR1 half a pack'), signal);
     fetched.length = 0;
-    expect(await (await open()).find(files, 'wanted', signal)).toEqual([files[1]]);
+    expect(await open().find(files, 'wanted', signal)).toEqual([files[1]]);
     expect(fetched).toEqual([]);
     expect(await packed()).not.toContain(spoilt);
   });
@@ -146,21 +153,21 @@ describe('finding the files of a key', () => {
   test('a pack that cannot be written is only told: the next run reads the files', async () => {
     const files = [await file('a')];
     await want('a');
-    const packs = await open();
+    const packs = open();
     await packs.find(files, 'wanted', signal);
     const { upload } = store;
     store.upload = () => Promise.reject(new Error('full'));
     await packs.save(byPath(files), signal);
     store.upload = upload;
     expect(await packed()).toEqual([]);
-    expect(await (await open()).find(files, 'wanted', signal)).toEqual(files);
+    expect(await open().find(files, 'wanted', signal)).toEqual(files);
   });
 
   test('locators of several columns are told apart, and each has packs of its own', async () => {
     const files = [await file('a'), await file('b')];
     await want('a');
     for (const columns of [['call_id'], ['leg_id'], ['call_id', 'leg_id']]) {
-      const packs = await open(columns);
+      const packs = open(columns);
       expect(await packs.find(files, 'wanted', signal)).toEqual([files[0]]);
       await packs.save(byPath(files), signal);
     }
@@ -176,7 +183,7 @@ describe('packs over time', () => {
     for (let run = 0; run < 40; run++) {
       const written = await file(`key ${run}`);
       files.push(written);
-      const packs = await open();
+      const packs = open();
       await want('none');
       await packs.find(files, 'wanted', signal);
       // Every other file is rewritten by somebody at once.
@@ -186,7 +193,7 @@ describe('packs over time', () => {
     await want(...files.map((_, run) => `key ${run}`));
     fetched.length = 0;
     const even = files.filter((_, at) => at % 2 === 0);
-    expect(await (await open()).find(even, 'wanted', signal)).toEqual(even);
+    expect(await open().find(even, 'wanted', signal)).toEqual(even);
     expect(fetched).toEqual([]);
   });
 
@@ -204,7 +211,7 @@ describe('packs over time', () => {
     );
     const files = await writeFiles(workshop.database, table(), contract, 'staged', workshop.scratch, signal);
     await want('none');
-    const packs = await open();
+    const packs = open();
     await packs.find(files, 'wanted', signal);
     await packs.save(byPath(files), signal);
     const [path] = await packed();

@@ -1,1 +1,0 @@
-CREATE OR REPLACE TABLE {gathered} (file VARCHAR, h BIGINT)

@@ -1,1 +1,0 @@
-SELECT count(file), sum(h) FROM read_parquet($packs)

@@ -1,3 +1,0 @@
-COPY (
-  SELECT DISTINCT file, h FROM {gathered} ORDER BY file, h
-) TO $pack (FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, COMPRESSION_LEVEL 1)

@@ -7,6 +7,7 @@ import type { Batch, MergeTools } from './merge-batch.ts';
 
 const daysChangedSql = sqlFile(new URL('statements/days-changed.sql', import.meta.url));
 const filesReplacedSql = sqlFile(new URL('statements/files-replaced.sql', import.meta.url));
+const newDaySql = sqlFile(new URL('statements/new-day.sql', import.meta.url));
 const replacementSql = sqlFile(new URL('statements/replacement.sql', import.meta.url));
 
 const limits = {
@@ -96,9 +97,14 @@ async function writeDay(
   const [rewritten, replacement] = [`rewritten_${number}`, `replacement_${number}`];
   const { contract } = snapshot;
   await lane.run('SET VARIABLE day = $day', { day });
-  await defineRelation(lane, rewritten, location, contract, remove, scratch, signal);
-  await lane.run(filled(replacementSql, { ...parts, rewritten, replacement }));
-  const [before] = await lane.rows<{ rows: bigint }>(`SELECT count(*) AS "rows" FROM ${quoted(rewritten)}`);
+  let rowsBefore = 0;
+  if (remove.length === 0) await lane.run(filled(newDaySql, { ...parts, replacement }));
+  else {
+    await defineRelation(lane, rewritten, location, contract, remove, scratch, signal);
+    await lane.run(filled(replacementSql, { ...parts, rewritten, replacement }));
+    const [before] = await lane.rows<{ rows: bigint }>(`SELECT count(*) AS "rows" FROM ${quoted(rewritten)}`);
+    rowsBefore = Number(before?.rows ?? 0);
+  }
   let rowsAfter = 0;
   const files = await writeFiles(lane, location, contract, replacement, scratch, signal, {
     partition: { [dataset.dayColumn]: day },
@@ -107,5 +113,5 @@ async function writeDay(
       for (const locator of keys) await locator.note(lane, localFile, path);
     },
   });
-  return { files, rowsBefore: Number(before?.rows ?? 0), rowsAfter };
+  return { files, rowsBefore, rowsAfter };
 }

@@ -37,8 +37,6 @@ FROM fresh
 JOIN standing USING ({key})
 WHERE row({fresh_values}) IS NOT DISTINCT FROM row({standing_values});
 
-CREATE OR REPLACE VIEW changed AS FROM fresh ANTI JOIN unchanged USING ({key});
-
 -- Rows that go: their former versions, each in its file and day.
 CREATE OR REPLACE TABLE replaced AS
-SELECT {key}, {day}, {file} FROM standing SEMI JOIN changed USING ({key});
+SELECT {key}, {day}, {file} FROM standing ANTI JOIN unchanged USING ({key});

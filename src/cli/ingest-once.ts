@@ -1,6 +1,6 @@
 import { isAbort, SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
-import { collectGarbage } from './collect-garbage.ts';
+import { collectGarbage } from '../base/collect-garbage.ts';
 import { readConfiguration, type Configuration } from './configuration.ts';
 import {
   chosenDatasets,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult, DuckDBValue } from '@duckdb/node-api';
 import type { ByteColumn } from '../base/byte-column.ts';
 import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
@@ -58,6 +58,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     threads: String(options.threads),
     temp_directory: options.temporaryFolder,
     preserve_insertion_order: 'true',
+    enable_external_file_cache: 'false',
   });
   return connect(driver, instance, true);
 }
@@ -123,13 +124,8 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
       const reader = await guarded(connection, sql, signal, reading);
       return reader.getRowObjects().map((row) => plain(driver, row)) as Row[];
     },
-    async numbers(sql, parameters, signal) {
-      const reader = await guarded(connection, sql, signal, () =>
-        connection.runAndReadAll(sql, bound(driver, parameters)),
-      );
-      // Of no row there is no column.
-      return Float64Array.from((reader.getColumns()[0] ?? []) as number[]);
-    },
+    numbers: (sql, parameters, signal) =>
+      guarded(connection, sql, signal, async () => numbersOf(await connection.run(sql, bound(driver, parameters)))),
     connect: () => connect(driver, instance, false),
     interrupt: () => connection.interrupt(),
     close() {
@@ -137,6 +133,17 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
       if (owner) instance.closeSync();
     },
   };
+}
+
+/** Value by value: whole columns would be arrays of objects. */
+async function numbersOf(result: DuckDBMaterializedResult): Promise<Float64Array> {
+  const numbers = new Float64Array(Number(result.rowCount));
+  let at = 0;
+  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    const vector = chunk.getColumnVector(0);
+    for (let row = 0; row < chunk.rowCount; row++) numbers[at++] = vector.getItem(row) as number;
+  }
+  return numbers;
 }
 
 const limits = {

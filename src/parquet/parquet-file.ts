@@ -12,6 +12,8 @@ import type { ColumnBounds, GrowingParquetFile, ParquetColumn, ParquetRows, Writ
 
 /** Raw bytes of a row group: what a reader has to take at once, and what waits here until it is written. */
 const GROUP_BYTES_MAX = 24 * 1024 * 1024;
+/** The same of pages that are stored as they are, which take as much memory while they wait. */
+const PLAIN_GROUP_BYTES_MAX = 4 * 1024 * 1024;
 /** Parts are joined up to this size before they are written. */
 const WRITE_BYTES = 1024 * 1024;
 
@@ -23,6 +25,7 @@ export class ParquetFile implements GrowingParquetFile {
   readonly #columns: readonly ParquetColumn[];
   /** Undefined: pages are stored as they are. */
   readonly #compressor: PageCompressor | undefined;
+  readonly #groupBytesMax: number;
   readonly #buffers = new PageBuffers();
   readonly #rowGroups: RowGroup[] = [];
   readonly #bounds: readonly Bounds[];
@@ -42,6 +45,7 @@ export class ParquetFile implements GrowingParquetFile {
     this.#handle = handle;
     this.#columns = columns;
     this.#compressor = compressed ? new PageCompressor() : undefined;
+    this.#groupBytesMax = compressed ? GROUP_BYTES_MAX : PLAIN_GROUP_BYTES_MAX;
     this.#bounds = columns.map(({ type }) => new Bounds(type === 'string'));
     this.#nullCounts = columns.map(() => 0);
     this.#open = this.#newGroup();
@@ -57,7 +61,7 @@ export class ParquetFile implements GrowingParquetFile {
       this.#openRows += to - from;
       this.rowCount += to - from;
       from = to;
-      if (this.#openRows === GROUP_ROWS_MAX || this.#openBytes() >= GROUP_BYTES_MAX) await this.#endGroup();
+      if (this.#openRows === GROUP_ROWS_MAX || this.#openBytes() >= this.#groupBytesMax) await this.#endGroup();
     }
   }
 

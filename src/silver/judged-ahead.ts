@@ -1,3 +1,5 @@
+import { collectGarbage } from '../base/collect-garbage.ts';
+import { MiB } from '../base/limits.ts';
 import type { Snapshot } from '../delta/delta.ts';
 import { bodyBytesMaxOf } from './body-memory.ts';
 import { nextSlice, type BronzeSlice } from './bronze-slice.ts';
@@ -8,6 +10,8 @@ import type { SilverOptions } from './silver.ts';
 const limits = {
   /** Compressed bytes of a slice, as a share of what its bodies may take: more than its accepted rows have room for. */
   sliceShare: 0.5,
+  /** Where there is less room for bodies, one slice at a time is enough. */
+  aheadFromBytes: 64 * MiB,
 } as const;
 
 /** What is pending of bronze: versions after `from` (-1: none yet) up to `upTo`. */
@@ -65,7 +69,10 @@ export class JudgedAhead {
   /** Runs the action that applies the slice, and judges what is pending after it meanwhile. */
   async besides<T>(slice: JudgedSlice, pending: Pending, action: () => Promise<T>): Promise<T> {
     const { stop } = this.#options;
-    if (slice.to >= pending.upTo || stop?.aborted === true) return action();
+    const isScarce = bodyBytesMaxOf(this.#options) < limits.aheadFromBytes;
+    // What judging has left lies beside DuckDB's memory.
+    if (isScarce) collectGarbage();
+    if (slice.to >= pending.upTo || stop?.aborted === true || isScarce) return action();
     const next = { ...pending, from: slice.to };
     const planned = await this.#planned(next.from, next.upTo);
     const judged = this.#judge(next, planned.slice);

@@ -9,8 +9,9 @@ import * as packs from './key-packs.ts';
  *
  * A pack says of its files which hashes their keys have, 38 bits of the md5 each; see pack-file.ts. Data files never
  * change, so that a pack may be missing but is never wrong: what it says of a file counts as long as that file is live.
- * A live file in no pack is read, and stands in the next pack. Packs may be deleted at any time, and are written before or after the commit
- * that they belong to. Beyond 16 of them the small ones are folded into one, without the files that are gone.
+ * A live file in no pack is read, and stands in the next pack. Packs may be deleted at any time, and are written before
+ * or after the commit that they belong to. Beyond 16 of them the small ones are folded into one, without the files that
+ * are gone.
  */
 export interface KeyOptions {
   /** The table whose files are looked for. */

@@ -57,7 +57,7 @@ class TablePacks implements KeyPacks {
       live.filter(({ path }) => !known.has(path)),
       signal,
     );
-    const isWanted = new Set(hashes);
+    const isWanted = new Set(this.#gathered.size === 0 ? [] : hashes);
     for (const [path, own] of this.#gathered) if (own.some((hash) => isWanted.has(hash))) found.add(path);
     return live.filter(({ path }) => found.has(path));
   }

@@ -33,8 +33,7 @@ export interface PlannedSlice {
 interface Begun {
   /** What has to be pending for it to be of use. */
   readonly wanted: string;
-  readonly planned: PlannedSlice;
-  readonly judged: Promise<JudgedSlice>;
+  readonly ready: Promise<{ readonly planned: PlannedSlice; readonly judged: JudgedSlice }>;
 }
 
 /**
@@ -52,7 +51,7 @@ export class JudgedAhead {
   }
 
   async plan(pending: Pending): Promise<PlannedSlice> {
-    if (this.#begun?.wanted === wantedOf(pending)) return this.#begun.planned;
+    if (this.#begun?.wanted === wantedOf(pending)) return (await this.#begun.ready).planned;
     return this.#planned(pending.from, pending.upTo);
   }
 
@@ -63,7 +62,7 @@ export class JudgedAhead {
       return this.#judge(pending, planned.slice);
     }
     this.#begun = undefined;
-    return begun.judged;
+    return (await begun.ready).judged;
   }
 
   /** Runs the action that applies the slice, and judges what is pending after it meanwhile. */
@@ -74,23 +73,27 @@ export class JudgedAhead {
     if (isScarce) collectGarbage();
     if (slice.to >= pending.upTo || stop?.aborted === true || isScarce) return action();
     const next = { ...pending, from: slice.to };
-    const planned = await this.#planned(next.from, next.upTo);
-    const judged = this.#judge(next, planned.slice);
-    // Awaited by whoever takes it; until then a failure must not count as unhandled.
-    judged.catch(() => {});
-    this.#begun = { wanted: wantedOf(next), planned, judged };
+    const ready = this.#begin(next);
+    // It is thrown to whoever takes it, after this slice is applied; until then it must not count as unhandled.
+    ready.catch(() => {});
+    this.#begun = { wanted: wantedOf(next), ready };
     try {
       return await action();
     } finally {
       // Its memory is that of this slice's share.
-      await judged.catch(() => {});
+      await ready.catch(() => {});
     }
   }
 
   async close(): Promise<void> {
     const begun = this.#begun;
     this.#begun = undefined;
-    await begun?.judged.then(({ rows }) => rows.close()).catch(() => {});
+    await begun?.ready.then(({ judged }) => judged.rows.close()).catch(() => {});
+  }
+
+  async #begin(next: Pending): Promise<Awaited<Begun['ready']>> {
+    const planned = await this.#planned(next.from, next.upTo);
+    return { planned, judged: await this.#judge(next, planned.slice) };
   }
 
   async #planned(from: number, upTo: number): Promise<PlannedSlice> {

@@ -31,7 +31,7 @@ import { openFolder } from '../src/storage/folder.ts';
 import { openScratch, type Scratch } from '../src/storage/scratch.ts';
 
 /** Raised where what is made changes: caches of an older one are not used again. */
-const EDITION = 3;
+const EDITION = 4;
 const LEGS_A_CALL = 4;
 export const LEGS_A_DAY = 27_000;
 const LAST_DAY = '2026-11-21';
@@ -187,8 +187,8 @@ async function makeSilver(
     await landed(rejected, refused, { operation: 'WRITE', transactions: [stepTo(dataset, made)] });
   await database.run('CREATE OR REPLACE TABLE nothing AS FROM made LIMIT 0');
   for (const columns of dataset.findableBy) {
-    const packs = openKeyPacks(database, { table: silver, columns, scratch, log: silentLog });
-    await packs.find(add, 'nothing', signal);
+    const packs = openKeyPacks(database, { table: silver, contract: dataset.silver, columns, scratch, log: silentLog });
+    await packs.find(add, { relation: 'nothing' }, signal);
     await packs.save(new Map(add.map((file) => [file.path, file])), signal);
   }
 }

@@ -20,7 +20,7 @@ const MAY_ENTER: Readonly<Record<string, readonly string[]>> = {
   parquet: [],
   hub: [],
   delta: ['storage', 'duckdb', 'parquet'],
-  keys: ['storage', 'duckdb', 'delta'],
+  keys: ['storage', 'duckdb', 'parquet', 'delta'],
   producer: ['eventhubs'],
   bronze: ['storage', 'eventhubs', 'duckdb', 'parquet', 'delta'],
   silver: ['storage', 'duckdb', 'parquet', 'delta', 'keys'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import type { ByteColumn } from '../base/byte-column.ts';
 import { SluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
@@ -36,8 +36,6 @@ export interface Database {
     parameters?: Parameters,
     signal?: AbortSignal,
   ): Promise<Row[]>;
-  /** The one column of a statement, of type DOUBLE and without nulls. */
-  numbers(sql: string, parameters?: Parameters, signal?: AbortSignal): Promise<Float64Array>;
   /** A second connection to the same instance: it sees its tables and views, but not its temporary ones. */
   connect(): Promise<Database>;
   /** The driver's own connection, for table functions and appenders in src/duckdb and src/delta. */
@@ -124,8 +122,6 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
       const reader = await guarded(connection, sql, signal, reading);
       return reader.getRowObjects().map((row) => plain(driver, row)) as Row[];
     },
-    numbers: (sql, parameters, signal) =>
-      guarded(connection, sql, signal, async () => numbersOf(await connection.run(sql, bound(driver, parameters)))),
     connect: () => connect(driver, instance, false),
     interrupt: () => connection.interrupt(),
     close() {
@@ -133,17 +129,6 @@ async function connect(driver: Driver, instance: DuckDBInstance, owner: boolean)
       if (owner) instance.closeSync();
     },
   };
-}
-
-/** Value by value: whole columns would be arrays of objects. */
-async function numbersOf(result: DuckDBMaterializedResult): Promise<Float64Array> {
-  const numbers = new Float64Array(Number(result.rowCount));
-  let at = 0;
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    const vector = chunk.getColumnVector(0);
-    for (let row = 0; row < chunk.rowCount; row++) numbers[at++] = vector.getItem(row) as number;
-  }
-  return numbers;
 }
 
 const limits = {

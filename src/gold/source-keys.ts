@@ -19,10 +19,11 @@ export function openSourceKeys(area: Database, tools: { readonly scratch: Scratc
       const name = `${source.read.table} by ${columns.join('+')}`;
       let found = opened.get(name);
       if (found === undefined) {
-        found = { source, packs: openKeyPacks(area, { ...tools, table: source.location, columns }) };
+        const { location: table, contract } = source;
+        found = { source, packs: openKeyPacks(area, { ...tools, table, contract, columns }) };
         opened.set(name, found);
       }
-      return found.packs.find(filesOf(source), wanted, signal);
+      return found.packs.find(filesOf(source), { relation: wanted }, signal);
     },
     async save(signal) {
       for (const { source, packs } of opened.values()) await packs.save(source.snapshot?.files ?? new Map(), signal);

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { isAbort } from '../base/errors.ts';
-import { filled, quoted, quotedList } from '../base/identifiers.ts';
+import type { Column } from '../../schemas/contract.ts';
+import { present } from '../base/assert.ts';
+import { quoted } from '../base/identifiers.ts';
 import { objectPathOf, type DataFile, type TableLocation } from '../delta/delta.ts';
-import { sqlFile, type Database } from '../duckdb/duckdb.ts';
+import type { Database } from '../duckdb/duckdb.ts';
 import type { ObjectInfo } from '../storage/storage.ts';
-import type { KeyOptions, KeyPacks } from './keys.ts';
-import { HASH_BITS, PackFile } from './pack-file.ts';
+import type { KeyOptions, KeyPacks, WantedKeys } from './keys.ts';
+import { PackFile } from './pack-file.ts';
 import { packsToFold } from './packs-to-fold.ts';
+import { hashesOfFile, hashesOfRelation } from './read-hashes.ts';
 import { writePack } from './write-pack.ts';
-
-const wantedSql = sqlFile(new URL('statements/wanted.sql', import.meta.url));
-const fileKeysSql = sqlFile(new URL('statements/file-keys.sql', import.meta.url));
 
 /** See the door. */
 export function openKeyPacks(area: Database, options: KeyOptions): KeyPacks {
@@ -26,7 +26,7 @@ export function keysFolder({ root }: TableLocation): string {
 class TablePacks implements KeyPacks {
   readonly #area: Database;
   readonly #options: KeyOptions;
-  readonly #parts: Readonly<Record<string, string>>;
+  readonly #columns: readonly Column[];
   /** The hashes of files that are in no pack yet. */
   readonly #gathered = new Map<string, Float64Array>();
   /** Packs that were read, by their paths. */
@@ -35,15 +35,14 @@ class TablePacks implements KeyPacks {
   constructor(area: Database, options: KeyOptions) {
     this.#area = area;
     this.#options = options;
-    const { columns } = options;
-    this.#parts = { columns: quotedList(columns), hash: hashOf(columns) };
+    const typed = new Map(options.contract.columns.map((column) => [column.name, column]));
+    this.#columns = options.columns.map((name) => present(typed.get(name), `column ${name}`));
   }
 
-  async find(files: Iterable<DataFile>, wanted: string, signal: AbortSignal): Promise<DataFile[]> {
+  async find(files: Iterable<DataFile>, wanted: WantedKeys, signal: AbortSignal): Promise<DataFile[]> {
     const live = [...files];
     if (live.length === 0) return [];
-    const sql = filled(wantedSql, { ...this.#parts, wanted: quoted(wanted) });
-    const hashes = (await this.#area.numbers(sql, undefined, signal)).toSorted();
+    const hashes = (await this.#hashesOf(wanted, signal)).toSorted();
     const found = new Set<string>();
     const known = new Set(this.#gathered.keys());
     for (const pack of await this.#packs(await this.#list(signal), signal)) {
@@ -63,7 +62,7 @@ class TablePacks implements KeyPacks {
   }
 
   async note(database: Database, localFile: string, path: string): Promise<void> {
-    this.#gathered.set(path, await database.numbers(filled(fileKeysSql, this.#parts), { file: localFile }));
+    this.#gathered.set(path, await this.#hashesIn(database, localFile));
   }
 
   async save(live: ReadonlyMap<string, DataFile>, signal: AbortSignal): Promise<void> {
@@ -122,12 +121,11 @@ class TablePacks implements KeyPacks {
 
   async #gather(files: readonly DataFile[], signal: AbortSignal): Promise<void> {
     const { table } = this.#options;
-    const sql = filled(fileKeysSql, this.#parts);
     for (const file of files) {
       const scratch = this.#options.scratch.scope();
       try {
         const local = await scratch.fetch(table.store, objectPathOf(table, file), signal);
-        this.#gathered.set(file.path, await this.#area.numbers(sql, { file: local }, signal));
+        this.#gathered.set(file.path, await this.#hashesIn(this.#area, local, signal));
       } finally {
         scratch.release();
       }
@@ -146,6 +144,18 @@ class TablePacks implements KeyPacks {
     }
   }
 
+  async #hashesOf({ relation, file }: WantedKeys, signal: AbortSignal): Promise<Float64Array> {
+    const read = file === undefined ? undefined : await hashesOfFile(file, this.#columns);
+    const from = { sql: quoted(relation) };
+    return read ?? hashesOfRelation(this.#area, from, this.#columns, this.#options.scratch, signal);
+  }
+
+  async #hashesIn(database: Database, file: string, signal?: AbortSignal): Promise<Float64Array> {
+    const read = await hashesOfFile(file, this.#columns);
+    const from = { sql: 'read_parquet($file, hive_partitioning = false)', parameters: { file } };
+    return read ?? hashesOfRelation(database, from, this.#columns, this.#options.scratch, signal);
+  }
+
   #warn(what: string, error: unknown): undefined {
     const { table, columns, log } = this.#options;
     const reason = error instanceof Error ? error.message : String(error);
@@ -156,10 +166,3 @@ class TablePacks implements KeyPacks {
 const PACK = /^[0-9a-f-]{36}\.keys$/;
 /** Those of 0.1, which nobody reads any more. */
 const FORMER_PACK = /^[0-9a-f-]{36}\.parquet$/;
-
-/** The md5 of a key, cut, as SQL. DuckDB's own hash() may change with its version, and these are kept. */
-function hashOf(columns: readonly string[]): string {
-  const texts = columns.map((column) => `CAST(${quoted(column)} AS VARCHAR)`);
-  const key = texts.length === 1 ? texts[0] : `concat_ws(chr(31), ${texts.join(', ')})`;
-  return `(md5_number_lower(${key}) >> ${64 - HASH_BITS})::DOUBLE`;
-}

@@ -14,7 +14,8 @@ import { crc32 } from 'node:zlib';
  * head.
  */
 const MAGIC = 0x4b504c53;
-const VERSION = 1;
+/** Of the form and of the hash. */
+const VERSION = 2;
 const FIXED_WORDS = 6;
 const WORD_BYTES = 4;
 /** Words before what the checksum is of. */

@@ -80,7 +80,7 @@ async function writeParts(file: string, files: readonly string[], sources: reado
   }
 }
 
-/** Hash and file of each entry of a part as one number, in order. */
+/** Hash and file of each entry of a part as one number, in order, each once. */
 async function sortedEntries(part: number, sources: readonly Source[], { fileScale }: Layout): Promise<Float64Array> {
   let entries = new Float64Array(1024);
   let count = 0;
@@ -94,7 +94,13 @@ async function sortedEntries(part: number, sources: readonly Source[], { fileSca
       entries[count++] = hash * fileScale + file;
     });
   }
-  return entries.subarray(0, count).toSorted();
+  return withoutRepeats(entries.subarray(0, count).toSorted());
+}
+
+function withoutRepeats(sorted: Float64Array): Float64Array {
+  let kept = 0;
+  for (const entry of sorted) if (kept === 0 || entry !== sorted[kept - 1]) sorted[kept++] = entry;
+  return sorted.subarray(0, kept);
 }
 
 function toWords(

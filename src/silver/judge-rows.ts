@@ -11,6 +11,8 @@ import type { SilverOptions } from './silver.ts';
 /** Rows that were judged: those accepted in a local file, the others where the sink has them. */
 export interface JudgedRows {
   readonly judged: Judged;
+  /** Those accepted, where there are any: a Parquet file with the contract's fields. */
+  readonly file: string | undefined;
   /**
    * Makes the relation `judged` of those accepted, where there are any: the contract's fields and the row's origin, in
    * the types of the silver table, and its `number`; and what the sink makes. Throws `conservation_broken`.
@@ -44,6 +46,7 @@ export async function judgeRows(
     const { judged, accepted: file } = await judge.end();
     return {
       judged,
+      file,
       async define(area) {
         if (file !== undefined)
           await area.run(`CREATE OR REPLACE VIEW judged AS ${selectAccepted(dataset.fields, file)}`);

@@ -26,6 +26,8 @@ export interface Batch {
   readonly location: TableLocation;
   readonly snapshot: Snapshot;
   readonly loadedAtUs: bigint;
+  /** A local file with the fields of `judged`. */
+  readonly judgedFile: string | undefined;
 }
 
 /** What the merge works with. */
@@ -78,14 +80,14 @@ export async function mergeBatch(area: Database, batch: Batch, tools: MergeTools
 /** The packs of each locator that the table is found by, those of the group first, by their columns. */
 async function packsOf(
   area: Database,
-  { dataset, location }: Batch,
+  { dataset, location, snapshot: { contract } }: Batch,
   { scratch, log }: MergeTools,
 ): Promise<Map<string, KeyPacks>> {
   const packs = new Map<string, KeyPacks>();
   for (const columns of [dataset.group, ...dataset.findableBy]) {
     const name = columns.join('+');
     if (packs.has(name)) continue;
-    packs.set(name, openKeyPacks(area, { table: location, columns, scratch, log }));
+    packs.set(name, openKeyPacks(area, { table: location, contract, columns, scratch, log }));
   }
   return packs;
 }
@@ -97,7 +99,7 @@ interface Changes {
 
 async function findChanges(
   area: Database,
-  { dataset, location, snapshot, loadedAtUs }: Batch,
+  { dataset, location, snapshot, loadedAtUs, judgedFile }: Batch,
   parts: Parts,
   keys: ReadonlyMap<string, KeyPacks>,
   { scratch }: MergeTools,
@@ -105,8 +107,9 @@ async function findChanges(
 ): Promise<Changes> {
   await area.run('SET VARIABLE loaded_at_us = $loaded_at_us::BIGINT', { loaded_at_us: loadedAtUs });
   await area.run(filled(incomingSql, parts), undefined, signal);
+  const wanted = judgedFile === undefined ? { relation: 'judged' } : { relation: 'judged', file: judgedFile };
   const group = present(keys.get(dataset.group.join('+')), 'the packs of the group');
-  const found = await group.find(snapshot.files.values(), 'incoming', signal);
+  const found = await group.find(snapshot.files.values(), wanted, signal);
   const options = { fileColumn: FILE };
   await defineRelation(area, 'stored', location, snapshot.contract, found, scratch, signal, options);
   await area.run(filled(mergeSql, parts), undefined, signal);

@@ -42,10 +42,11 @@ export async function inSilverArea<T>(
         return action({
           area,
           scratch,
-          async merge({ judged }, snapshot) {
+          async merge({ judged, file }, snapshot) {
             if (judged.accepted === 0) return NOTHING_MERGED;
             const loadedAtUs = BigInt(nowMs) * 1000n;
-            return mergeBatch(area, { dataset, location: options.silver, snapshot, loadedAtUs }, merging, signal);
+            const batch = { dataset, location: options.silver, snapshot, loadedAtUs, judgedFile: file };
+            return mergeBatch(area, batch, merging, signal);
           },
         });
       },

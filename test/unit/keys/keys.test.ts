@@ -16,6 +16,7 @@ const contract: TableContract = {
   ],
   partitionColumns: [],
 };
+const WANTED = { relation: 'wanted' };
 const FOLDER = '_sluice/keys/call_legs/';
 
 let workshop: Workshop;
@@ -44,7 +45,7 @@ function open(columns: readonly string[] = ['call_id']): KeyPacks {
   const { database } = workshop;
   // A run of its own each time: what another one fetched it fetches again.
   const scratch = workshop.scratch.scope();
-  return openKeyPacks(database, { table: table(), columns, scratch, log: silentLog });
+  return openKeyPacks(database, { table: table(), contract, columns, scratch, log: silentLog });
 }
 
 /** A file of the table with these keys. */
@@ -73,11 +74,11 @@ describe('finding the files of a key', () => {
     const files = [await file('a', 'b'), await file('c'), await file('b', 'd')];
     await want('b', 'new');
     const first = open();
-    expect(await first.find(files, 'wanted', signal)).toEqual([files[0], files[2]]);
+    expect(await first.find(files, WANTED, signal)).toEqual([files[0], files[2]]);
     expect(fetched).toHaveLength(3);
     await first.save(byPath(files), signal);
     fetched.length = 0;
-    expect(await open().find(files, 'wanted', signal)).toEqual([files[0], files[2]]);
+    expect(await open().find(files, WANTED, signal)).toEqual([files[0], files[2]]);
     expect(fetched).toEqual([]);
     expect(await packed()).toHaveLength(1);
   });
@@ -86,18 +87,18 @@ describe('finding the files of a key', () => {
     const files = [await file('a'), await file('b')];
     await want('a');
     await workshop.database.run('DELETE FROM wanted');
-    expect(await open().find(files, 'wanted', signal)).toEqual([]);
+    expect(await open().find(files, WANTED, signal)).toEqual([]);
   });
 
   test('a file that came later, by whomever, is read alone', async () => {
     const files = [await file('a'), await file('b')];
     await want('b');
     const first = open();
-    await first.find(files, 'wanted', signal);
+    await first.find(files, WANTED, signal);
     await first.save(byPath(files), signal);
     fetched.length = 0;
     const later = [...files, await file('b', 'z')];
-    expect(await open().find(later, 'wanted', signal)).toEqual([later[1], later[2]]);
+    expect(await open().find(later, WANTED, signal)).toEqual([later[1], later[2]]);
     expect(fetched).toEqual([`silver/call_legs/${later[2]?.path}`]);
   });
 
@@ -105,10 +106,10 @@ describe('finding the files of a key', () => {
     const [gone, live] = [await file('a'), await file('b')];
     await want('a', 'b');
     const first = open();
-    await first.find([gone, live], 'wanted', signal);
+    await first.find([gone, live], WANTED, signal);
     await first.save(byPath([gone, live]), signal);
     await store.delete(`silver/call_legs/${gone.path}`, signal);
-    expect(await open().find([live], 'wanted', signal)).toEqual([live]);
+    expect(await open().find([live], WANTED, signal)).toEqual([live]);
   });
 
   test('keys noted from a new file are in the pack before anyone reads the file', async () => {
@@ -119,7 +120,7 @@ describe('finding the files of a key', () => {
     await packs.save(byPath([written]), signal);
     fetched.length = 0;
     await want('a');
-    expect(await open().find([written], 'wanted', signal)).toEqual([written]);
+    expect(await open().find([written], WANTED, signal)).toEqual([written]);
     expect(fetched).toEqual([]);
   });
 
@@ -127,11 +128,11 @@ describe('finding the files of a key', () => {
     const files = [await file('a'), await file('b')];
     await want('b');
     const first = open();
-    await first.find(files, 'wanted', signal);
+    await first.find(files, WANTED, signal);
     await first.save(byPath(files), signal);
     for (const path of await packed()) await store.delete(path, signal);
     const second = open();
-    expect(await second.find(files, 'wanted', signal)).toEqual([files[1]]);
+    expect(await second.find(files, WANTED, signal)).toEqual([files[1]]);
     await second.save(byPath(files), signal);
     expect(await packed()).toHaveLength(1);
   });
@@ -140,12 +141,12 @@ describe('finding the files of a key', () => {
     const files = [await file('a'), await file('b')];
     await want('b');
     const first = open();
-    await first.find(files, 'wanted', signal);
+    await first.find(files, WANTED, signal);
     await first.save(byPath(files), signal);
     const spoilt = `${FOLDER}call_id-00000000-0000-4000-8000-000000000000.keys`;
     await store.put(spoilt, new TextEncoder().encode('PAR1 half a pack'), signal);
     fetched.length = 0;
-    expect(await open().find(files, 'wanted', signal)).toEqual([files[1]]);
+    expect(await open().find(files, WANTED, signal)).toEqual([files[1]]);
     expect(fetched).toEqual([]);
     expect(await packed()).not.toContain(spoilt);
   });
@@ -154,13 +155,13 @@ describe('finding the files of a key', () => {
     const files = [await file('a')];
     await want('a');
     const packs = open();
-    await packs.find(files, 'wanted', signal);
+    await packs.find(files, WANTED, signal);
     const { upload } = store;
     store.upload = () => Promise.reject(new Error('full'));
     await packs.save(byPath(files), signal);
     store.upload = upload;
     expect(await packed()).toEqual([]);
-    expect(await open().find(files, 'wanted', signal)).toEqual(files);
+    expect(await open().find(files, WANTED, signal)).toEqual(files);
   });
 
   test('locators of several columns are told apart, and each has packs of its own', async () => {
@@ -168,7 +169,7 @@ describe('finding the files of a key', () => {
     await want('a');
     for (const columns of [['call_id'], ['leg_id'], ['call_id', 'leg_id']]) {
       const packs = open(columns);
-      expect(await packs.find(files, 'wanted', signal)).toEqual([files[0]]);
+      expect(await packs.find(files, WANTED, signal)).toEqual([files[0]]);
       await packs.save(byPath(files), signal);
     }
     const names = (await packed()).map((path) => path.slice(FOLDER.length).replace(/-.*/, ''));
@@ -185,7 +186,7 @@ describe('packs over time', () => {
       files.push(written);
       const packs = open();
       await want('none');
-      await packs.find(files, 'wanted', signal);
+      await packs.find(files, WANTED, signal);
       // Every other file is rewritten by somebody at once.
       await packs.save(byPath(files.filter((_, at) => at % 2 === 0)), signal);
       expect((await packed()).length).toBeLessThanOrEqual(16);
@@ -193,7 +194,7 @@ describe('packs over time', () => {
     await want(...files.map((_, run) => `key ${run}`));
     fetched.length = 0;
     const even = files.filter((_, at) => at % 2 === 0);
-    expect(await open().find(even, 'wanted', signal)).toEqual(even);
+    expect(await open().find(even, WANTED, signal)).toEqual(even);
     expect(fetched).toEqual([]);
   });
 
@@ -212,7 +213,7 @@ describe('packs over time', () => {
     const files = await writeFiles(workshop.database, table(), contract, 'staged', workshop.scratch, signal);
     await want('none');
     const packs = open();
-    await packs.find(files, 'wanted', signal);
+    await packs.find(files, WANTED, signal);
     await packs.save(byPath(files), signal);
     const [path] = await packed();
     const bytes = present(await store.read(present(path), signal)).byteLength;

@@ -8,8 +8,13 @@ export function quotedList(names: readonly string[]): string {
   return names.map(quoted).join(', ');
 }
 
+/** A text as SQL has it, for where SQL takes no parameters: definitions of views and macros. */
+export function quotedText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 /**
- * A statement whose `{placeholders}` are identifiers, which SQL takes no parameters for. Values never come this way.
+ * A statement whose `{placeholders}` stand for what SQL takes no parameters for: identifiers, and values of views.
  * Throws where a placeholder has no text.
  */
 export function filled(sql: string, parts: Readonly<Record<string, string>>): string {

@@ -1,8 +1,9 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { parquetMetadata, parquetReadObjects, parquetSchema, type Compressors } from 'hyparquet';
+import type { ObjectStore } from '../storage/storage.ts';
 import type { TableLocation } from './delta.ts';
 import type { Action } from './log-entry.ts';
-import { lastCheckpointPath } from './log-path.ts';
+import { lastCheckpointPath, type CompleteCheckpoint } from './log-path.ts';
 
 /** Read without DuckDB, so that a run with nothing new need not load it. Snappy is hyparquet's own. */
 const COMPRESSORS: Compressors = {
@@ -21,6 +22,31 @@ export async function readPointer(location: TableLocation, signal: AbortSignal):
   } catch {
     return undefined;
   }
+}
+
+interface Recalled {
+  readonly name: string;
+  readonly actions: readonly Action[];
+}
+
+/** The last checkpoint that was read of each table: a run opens a table again and again. */
+const lastRead = new WeakMap<ObjectStore, Map<string, Recalled>>();
+
+/** As `readCheckpoint`, but from memory where its files are those that were read last. */
+export async function recallCheckpoint(
+  location: TableLocation,
+  { paths, written }: CompleteCheckpoint,
+  signal: AbortSignal,
+): Promise<readonly Action[] | undefined> {
+  const { store, root } = location;
+  const tables = lastRead.get(store) ?? new Map<string, Recalled>();
+  lastRead.set(store, tables);
+  const name = JSON.stringify([paths, written]);
+  const known = tables.get(root);
+  if (known?.name === name) return known.actions;
+  const actions = await readCheckpoint(location, paths, signal);
+  if (actions !== undefined) tables.set(root, { name, actions });
+  return actions;
 }
 
 /** The actions of a checkpoint's files; undefined where one is missing or no such file. */

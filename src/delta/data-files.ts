@@ -2,15 +2,14 @@ import { rm, stat } from 'node:fs/promises';
 import type { TableContract } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
 import { SluiceError } from '../base/errors.ts';
-import { sqlFile, type Database, type Parameters } from '../duckdb/duckdb.ts';
+import type { Database, Parameters } from '../duckdb/duckdb.ts';
+import { readTextBounds } from '../parquet/parquet.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { DataFile, TableLocation, WriteOptions } from './delta.ts';
 import { encodedPath, newFilePath, type PartitionValues } from './partition-path.ts';
 import { quotedName, quotedPath } from './sql-text.ts';
 import { statisticsText, type ColumnStatistics } from './statistics.ts';
 import { dataColumns, duckdbType } from './table-schema.ts';
-
-const STRING_BOUNDS = sqlFile(new URL('string-bounds.sql', import.meta.url));
 
 const limits = {
   /** Uploads running beside the writing of the next file. */
@@ -30,7 +29,7 @@ export async function writeFiles(
   signal: AbortSignal,
   options: WriteOptions = {},
 ): Promise<DataFile[]> {
-  await checkColumns(database, location, contract, relation);
+  if (options.columnsChecked !== true) await checkColumns(database, location, contract, relation);
   const partitions =
     options.partition === undefined ? await partitionsOf(database, contract, relation) : [options.partition];
   const uploads: Promise<DataFile>[] = [];
@@ -134,7 +133,7 @@ async function writeFile(
     await rm(localFile, { force: true });
     return undefined;
   }
-  const found = await columnStatistics(database, result, localFile);
+  const found = await columnStatistics(result, localFile);
   const path = newFilePath(contract, values);
   return {
     localFile,
@@ -155,25 +154,15 @@ interface CopyResult extends Record<string, unknown> {
   readonly column_statistics: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
-async function columnStatistics(
-  database: Database,
-  result: CopyResult,
-  localFile: string,
-): Promise<Map<string, ColumnStatistics>> {
-  const texts = await database.rows<{ name: string; least: string | null; greatest: string | null }>(STRING_BOUNDS, {
-    file: localFile,
-  });
-  const textBounds = new Map(texts.map((row) => [row.name, row]));
+async function columnStatistics(result: CopyResult, localFile: string): Promise<Map<string, ColumnStatistics>> {
+  // What COPY tells of texts is cut.
+  const texts = await readTextBounds(localFile);
   const columns = new Map<string, ColumnStatistics>();
   for (const [quoted, values] of result.column_statistics) {
     const name = quoted.slice(1, -1).replaceAll('""', '"');
-    const text = textBounds.get(name);
-    columns.set(name, {
-      least: text === undefined ? values.get('min') : text.least?.slice(1),
-      greatest: text === undefined ? values.get('max') : text.greatest?.slice(1),
-      nullCount: values.get('null_count'),
-      hasNaN: values.get('has_nan') === 'true',
-    });
+    const { least, greatest } = texts.get(name) ?? { least: values.get('min'), greatest: values.get('max') };
+    const hasNaN = values.get('has_nan') === 'true';
+    columns.set(name, { least, greatest, nullCount: values.get('null_count'), hasNaN });
   }
   return columns;
 }

@@ -188,6 +188,8 @@ export interface WriteOptions {
   readonly rowGroupRows?: number;
   /** Partition values that all rows have, by whoever knows them: the rows are then read once, not twice. */
   readonly partition?: Readonly<Record<string, string>>;
+  /** Whether the relation's columns are known to be the contract's, so that nobody has to look; default false. */
+  readonly columnsChecked?: boolean;
   /** Looks at each file before it leaves this machine: the local copy, the rows in it, and its path in the log. */
   readonly onWritten?: (localFile: string, rows: number, path: string) => Promise<void>;
 }

@@ -59,7 +59,7 @@ async function dataObjects(location: TableLocation, signal: AbortSignal): Promis
 async function logObjects(location: TableLocation, signal: AbortSignal): Promise<LogObject[]> {
   const found: LogObject[] = [];
   for await (const info of location.store.list(logFolder(location), signal)) {
-    const file = parseLogFile(location, info.path);
+    const file = parseLogFile(location, info);
     if (file !== undefined) found.push({ file, info });
   }
   return found;

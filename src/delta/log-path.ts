@@ -1,3 +1,4 @@
+import type { ObjectInfo } from '../storage/storage.ts';
 import type { TableLocation } from './delta.ts';
 
 const DIGITS = 20;
@@ -32,20 +33,33 @@ export type LogFile =
       readonly path: string;
       readonly part: number;
       readonly parts: number;
+      /** Size and time: another file of this name has others. */
+      readonly written: string;
     };
+
+/** All files of a checkpoint. */
+export interface CompleteCheckpoint {
+  readonly version: number;
+  readonly paths: readonly string[];
+  readonly written: readonly string[];
+}
 
 const ENTRY = /^(\d{20})\.json$/;
 const CHECKPOINT = /^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet$/;
 
 /** What a file of the log is; undefined for what Sluice doesn't read: checksums, compacted entries, placeholders. */
-export function parseLogFile(location: TableLocation, path: string): LogFile | undefined {
+export function parseLogFile(
+  location: TableLocation,
+  { path, sizeBytes, modifiedAtMs }: ObjectInfo,
+): LogFile | undefined {
   const name = path.slice(logFolder(location).length);
   const entry = ENTRY.exec(name);
   if (entry !== null) return { kind: 'entry', version: Number(entry[1]), path };
   const checkpoint = CHECKPOINT.exec(name);
   if (checkpoint === null) return undefined;
   const [, version, part = '1', parts = '1'] = checkpoint;
-  return { kind: 'checkpoint', version: Number(version), path, part: Number(part), parts: Number(parts) };
+  const written = `${sizeBytes} ${modifiedAtMs}`;
+  return { kind: 'checkpoint', version: Number(version), path, part: Number(part), parts: Number(parts), written };
 }
 
 function padded(version: number): string {

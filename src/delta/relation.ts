@@ -1,9 +1,10 @@
 import type { Column, ColumnType, TableContract } from '../../schemas/contract.ts';
 import { SluiceError } from '../base/errors.ts';
+import { quotedText } from '../base/identifiers.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { DataFile, RelationOptions, TableLocation } from './delta.ts';
-import { quotedName, quotedPath, quotedText } from './sql-text.ts';
+import { quotedName, quotedPath } from './sql-text.ts';
 import { columnsCounted } from './statistics.ts';
 import { dataColumns, duckdbType } from './table-schema.ts';
 import { decodedPath } from './table-state.ts';

@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { SluiceError } from '../base/errors.ts';
 import type { Snapshot, TableLocation } from './delta.ts';
-import { readCheckpoint, readPointer } from './checkpoint-reader.ts';
+import { readPointer, recallCheckpoint } from './checkpoint-reader.ts';
 import { cutOffEntry, missingEntry, readEntriesIfWhole } from './entry-reader.ts';
 import type { Action } from './log-entry.ts';
-import { beforeVersion, logFolder, parseLogFile, type LogFile } from './log-path.ts';
+import { beforeVersion, logFolder, parseLogFile, type CompleteCheckpoint, type LogFile } from './log-path.ts';
 import { differences } from './snapshot-differences.ts';
 import { applyActions, emptyState, snapshotOf, stateOf, type TableState } from './table-state.ts';
 
@@ -115,8 +115,8 @@ async function onceWhole<T>(clock: Clock, signal: AbortSignal, read: () => Promi
 async function listLog(location: TableLocation, fromVersion: number, signal: AbortSignal): Promise<LogFile[]> {
   const files: LogFile[] = [];
   const options = { after: beforeVersion(location, fromVersion) };
-  for await (const { path } of location.store.list(logFolder(location), signal, options)) {
-    const file = parseLogFile(location, path);
+  for await (const info of location.store.list(logFolder(location), signal, options)) {
+    const file = parseLogFile(location, info);
     if (file !== undefined) files.push(file);
   }
   return files;
@@ -152,25 +152,26 @@ async function startingState(
   entries: readonly number[],
   signal: AbortSignal,
 ): Promise<TableState | undefined> {
-  for (const { version, paths } of completeCheckpoints(files)) {
-    const actions = await readCheckpoint(location, paths, signal);
+  for (const checkpoint of completeCheckpoints(files)) {
+    const actions = await recallCheckpoint(location, checkpoint, signal);
     if (actions === undefined) continue;
     const state = emptyState();
-    applyActions(state, version, actions);
-    state.checkpointVersion = version;
+    applyActions(state, checkpoint.version, actions);
+    state.checkpointVersion = checkpoint.version;
     return state;
   }
   return entries[0] === 0 ? emptyState() : undefined;
 }
 
 /** Newest first; a checkpoint in several parts counts only where all of them are there. */
-export function completeCheckpoints(files: readonly LogFile[]): { version: number; paths: string[] }[] {
-  const groups = new Map<string, { version: number; parts: number; paths: string[] }>();
+export function completeCheckpoints(files: readonly LogFile[]): CompleteCheckpoint[] {
+  const groups = new Map<string, { version: number; parts: number; paths: string[]; written: string[] }>();
   for (const file of files) {
     if (file.kind !== 'checkpoint') continue;
     const key = `${file.version}/${file.parts}`;
-    const group = groups.get(key) ?? { version: file.version, parts: file.parts, paths: [] };
+    const group = groups.get(key) ?? { version: file.version, parts: file.parts, paths: [], written: [] };
     group.paths.push(file.path);
+    group.written.push(file.written);
     groups.set(key, group);
   }
   return [...groups.values()]

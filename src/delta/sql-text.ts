@@ -7,8 +7,3 @@ export function quotedName(name: string): string {
 export function quotedPath(name: string): string {
   return name.split('.').map(quotedName).join('.');
 }
-
-/** A text as SQL has it, for definitions of views: they cannot have parameters. */
-export function quotedText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}

@@ -32,7 +32,7 @@ const limits = {
   /** More files than a table has where it is optimized now and then; the table of buckets grows with it. */
   filesMax: 2 ** 16,
   /** Entries read at once by a look-up of many hashes, a single bucket aside. */
-  windowEntries: 2 ** 20,
+  windowEntries: 2 ** 16,
   /** A look-up of fewer hashes reads their buckets alone. */
   windowedFrom: 512,
 } as const;
@@ -109,7 +109,8 @@ export class PackFile {
     const atOnce = hashes.length < limits.windowedFrom ? 0 : limits.windowEntries;
     const handle = await open(this.#file);
     try {
-      let window: Uint32Array = new Uint32Array(0);
+      const room = new Uint32Array(atOnce);
+      let window = room;
       let [windowFrom, windowEnd] = [0, 0];
       for (const hash of hashes) {
         const bucket = Math.floor(hash / bucketHashes);
@@ -117,7 +118,7 @@ export class PackFile {
         if (from === end) continue;
         if (end > windowEnd) {
           [windowFrom, windowEnd] = [from, Math.min(Math.max(end, from + atOnce), this.#bucketStart(Infinity))];
-          window = await this.#entries(handle, windowFrom, windowEnd);
+          window = await this.#entries(handle, windowFrom, windowEnd, room);
         }
         const first = (hash % bucketHashes) * fileScale;
         for (
@@ -162,10 +163,18 @@ export class PackFile {
     return bucket === 0 ? 0 : (this.#bucketEnds[Math.min(bucket, this.#bucketEnds.length) - 1] as number);
   }
 
-  #entries(handle: FileHandle, from: number, end: number): Promise<Uint32Array> {
-    return readWords(handle, this.#entriesAt + from, end - from, Infinity);
+  /** They stand in `room` where it is large enough. */
+  #entries(
+    handle: FileHandle,
+    from: number,
+    end: number,
+    room: Uint32Array<ArrayBuffer> = NO_ROOM,
+  ): Promise<Uint32Array<ArrayBuffer>> {
+    return readWords(handle, this.#entriesAt + from, end - from, Infinity, room);
   }
 }
+
+const NO_ROOM = new Uint32Array(0);
 
 /** The first entry from `from` to `end` that is not below this one. */
 function placeOf(entries: Uint32Array, entry: number, from: number, end: number): number {
@@ -178,10 +187,16 @@ function placeOf(entries: Uint32Array, entry: number, from: number, end: number)
   return low;
 }
 
-async function readWords(handle: FileHandle, from: number, count: number, size: number): Promise<Uint32Array> {
+async function readWords(
+  handle: FileHandle,
+  from: number,
+  count: number,
+  size: number,
+  room: Uint32Array<ArrayBuffer> = NO_ROOM,
+): Promise<Uint32Array<ArrayBuffer>> {
   if ((from + count) * WORD_BYTES > size) throw spoilt('it is too short');
-  const words = new Uint32Array(count);
-  const bytes = new Uint8Array(words.buffer);
+  const words = count <= room.length ? room.subarray(0, count) : new Uint32Array(count);
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
   for (let done = 0; done < bytes.length;) {
     const { bytesRead } = await handle.read(bytes, done, bytes.length - done, from * WORD_BYTES + done);
     if (bytesRead === 0) throw spoilt('it is too short');

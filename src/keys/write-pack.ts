@@ -1,5 +1,10 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { encodeHead, layoutOf, PART_HASHES, PARTS, type Layout, type PackFile } from './pack-file.ts';
+
+const limits = {
+  /** Words written at once: small packs have few in a part. */
+  wordsAtOnce: 2 ** 16,
+} as const;
 
 /** File → the hashes of its keys, each a whole number below 2^38. */
 export type HashesByFile = ReadonlyMap<string, Float64Array>;
@@ -67,16 +72,28 @@ async function writeParts(file: string, files: readonly string[], sources: reado
   const headBytes = encodeHead(files, bucketEnds).length;
   const handle = await open(file, 'wx');
   try {
-    let written = 0;
+    let [written, waitingWords] = [0, 0];
+    let waiting: Uint32Array[] = [];
     for (let part = 0; part < PARTS; part++) {
       const entries = await sortedEntries(part, sources, layout);
-      const words = toWords(entries, part, written, layout, bucketEnds);
-      await handle.write(words, 0, words.byteLength, headBytes + written * words.BYTES_PER_ELEMENT);
-      written += words.length;
+      const words = toWords(entries, part, written + waitingWords, layout, bucketEnds);
+      waiting.push(words);
+      waitingWords += words.length;
+      if (waitingWords < limits.wordsAtOnce && part + 1 < PARTS) continue;
+      await writeFully(handle, waiting, headBytes + written * words.BYTES_PER_ELEMENT);
+      written += waitingWords;
+      [waiting, waitingWords] = [[], 0];
     }
     await handle.write(encodeHead(files, bucketEnds), 0, headBytes, 0);
   } finally {
     await handle.close();
+  }
+}
+
+async function writeFully(handle: FileHandle, parts: readonly Uint32Array[], from: number): Promise<void> {
+  const bytes = Buffer.concat(parts.map((words) => new Uint8Array(words.buffer, words.byteOffset, words.byteLength)));
+  for (let done = 0; done < bytes.length;) {
+    done += (await handle.write(bytes, done, bytes.length - done, from + done)).bytesWritten;
   }
 }
 

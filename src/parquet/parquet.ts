@@ -1,6 +1,7 @@
 import type { ByteColumn } from '../base/byte-column.ts';
 import { ParquetFile } from './parquet-file.ts';
 import { openStoredFile } from './stored-file.ts';
+import * as bounds from './text-bounds.ts';
 
 /**
  * Writes Parquet files of flat columns that stand in memory as typed arrays, without a row object and without DuckDB.
@@ -119,4 +120,18 @@ export interface StoredFile {
  */
 export function openParquetFile(file: string, columns: readonly StoredColumn[]): Promise<StoredFile | undefined> {
   return openStoredFile(file, columns);
+}
+
+/** Undefined: no value has any, or a row group does not tell them. */
+export interface TextBounds {
+  readonly least: string | undefined;
+  readonly greatest: string | undefined;
+}
+
+/**
+ * The least and greatest text (in UTF-8's order) of each column of byte arrays, by the file's footer. Throws
+ * `table_corrupt`.
+ */
+export function readTextBounds(file: string): Promise<ReadonlyMap<string, TextBounds>> {
+  return bounds.readTextBounds(file);
 }

@@ -1,10 +1,8 @@
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { parquetMetadata } from 'hyparquet';
 import type { ColumnMetaData, FileMetaData, SchemaElement } from 'hyparquet';
-import { SluiceError } from '../base/errors.ts';
 import { ColumnPages, READABLE_CODECS, READABLE_ENCODINGS } from './column-pages.ts';
-import { MAGIC } from './metadata.ts';
+import { asCorrupt, readFooter, readFully } from './footer.ts';
 import type { ParquetType, StoredColumn, StoredFile, StoredRows } from './parquet.ts';
 
 const PHYSICAL: Readonly<Record<string, string>> = {
@@ -13,8 +11,6 @@ const PHYSICAL: Readonly<Record<string, string>> = {
   timestamp: 'INT64',
   integer: 'INT32',
 };
-/** Of the length of the footer and the magic behind it. */
-const TAIL_BYTES = 8;
 
 interface Column extends StoredColumn {
   /** Among the leaves of the file. */
@@ -83,26 +79,6 @@ class RowGroups implements StoredFile {
   }
 }
 
-async function readFooter(handle: FileHandle): Promise<FileMetaData> {
-  const { size } = await handle.stat();
-  if (size < MAGIC.length + TAIL_BYTES) throw new RangeError('the file is too short');
-  const tail = await readFully(handle, size - TAIL_BYTES, TAIL_BYTES);
-  const footerBytes = tail.readUInt32LE(0) + TAIL_BYTES;
-  if (footerBytes > size) throw new RangeError('the footer is longer than the file');
-  const footer = await readFully(handle, size - footerBytes, footerBytes);
-  return parquetMetadata(footer.buffer);
-}
-
-async function readFully(handle: FileHandle, from: number, length: number): Promise<Buffer<ArrayBuffer>> {
-  const bytes = Buffer.from(new ArrayBuffer(length));
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, from + done);
-    if (bytesRead === 0) throw new RangeError('the file ends too early');
-    done += bytesRead;
-  }
-  return bytes;
-}
-
 /** The leaf of this name and type that stands at the root of the schema. */
 function columnOf(schema: readonly SchemaElement[], { name, type }: StoredColumn): Column | undefined {
   const leaves = schema.filter((element) => element.num_children === undefined);
@@ -138,14 +114,4 @@ function isReadable({ row_groups: groups }: FileMetaData, columns: readonly Colu
       );
     }),
   );
-}
-
-/** A file that breaks the format tells so by an error of the reader, whatever it was. */
-async function asCorrupt<T>(file: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (cause) {
-    const message = `${file} is no sound Parquet file: ${(cause as Error).message}`;
-    throw new SluiceError('table_corrupt', message, { cause, context: { file } });
-  }
 }

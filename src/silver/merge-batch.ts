@@ -58,8 +58,8 @@ export const NOTHING_MERGED: Merge = { remove: [], add: [], written: 0, newKeys:
  * `conservation_broken`.
  */
 export async function mergeBatch(area: Database, batch: Batch, tools: MergeTools, signal: AbortSignal): Promise<Merge> {
-  const { dataset, location, snapshot } = batch;
-  const parts = partsOf(dataset);
+  const { location, snapshot } = batch;
+  const parts = partsOf(batch);
   const keys = await packsOf(area, batch, tools);
   const counts = await tools.measured('merge', () => findChanges(area, batch, parts, keys, tools, signal));
   if (counts.changed === 0) return NOTHING_MERGED;
@@ -99,13 +99,12 @@ interface Changes {
 
 async function findChanges(
   area: Database,
-  { dataset, location, snapshot, loadedAtUs, judgedFile }: Batch,
+  { dataset, location, snapshot, judgedFile }: Batch,
   parts: Parts,
   keys: ReadonlyMap<string, KeyPacks>,
   { scratch }: MergeTools,
   signal: AbortSignal,
 ): Promise<Changes> {
-  await area.run('SET VARIABLE loaded_at_us = $loaded_at_us::BIGINT', { loaded_at_us: loadedAtUs });
   await area.run(filled(incomingSql, parts), undefined, signal);
   const wanted = judgedFile === undefined ? { relation: 'judged' } : { relation: 'judged', file: judgedFile };
   const group = present(keys.get(dataset.group.join('+')), 'the packs of the group');
@@ -113,9 +112,9 @@ async function findChanges(
   const options = { fileColumn: FILE };
   await defineRelation(area, 'stored', location, snapshot.contract, found, scratch, signal, options);
   await area.run(filled(mergeSql, parts), undefined, signal);
+  await area.run('CREATE OR REPLACE VIEW "rows" AS FROM fresh');
   for (const url of dataset.audits) {
     const name = present(url.pathname.split('/').at(-1), 'file name');
-    await area.run('CREATE OR REPLACE VIEW "rows" AS FROM fresh');
     await audit(area, sqlFile(url), location.root, name);
   }
   await audit(area, filled(oneRowAKeySql, parts), location.root, 'one_row_a_key.sql');
@@ -151,8 +150,8 @@ function broken({ root }: TableLocation, what: string): SluiceError {
 
 type Parts = Readonly<Record<string, string>>;
 
-/** The identifiers of the dataset, for the statements' placeholders. */
-function partsOf(dataset: DatasetContract): Parts {
+/** Texts for the statements' placeholders. */
+function partsOf({ dataset, loadedAtUs }: Batch): Parts {
   const columns = dataset.silver.columns.map(({ name }) => name);
   const compared = columns.filter((name) => name !== LOADED_AT);
   const fields = dataset.fields.map(({ name }) => name);
@@ -163,6 +162,7 @@ function partsOf(dataset: DatasetContract): Parts {
     group: quotedList(dataset.group),
     day: quoted(dataset.dayColumn),
     file: quoted(FILE),
+    loaded_at_us: String(loadedAtUs),
     fresh_values: compared.map((name) => `fresh.${quoted(name)}`).join(', '),
     standing_values: compared.map((name) => `standing.${quoted(name)}`).join(', '),
     model: sqlFile(dataset.model),

@@ -1,12 +1,11 @@
-import { filled, quoted } from '../base/identifiers.ts';
+import { filled, quoted, quotedText } from '../base/identifiers.ts';
 import { MiB } from '../base/limits.ts';
 import { defineRelation, writeFiles, type DataFile } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { KeyPacks } from '../keys/keys.ts';
 import type { Batch, MergeTools } from './merge-batch.ts';
 
-const daysChangedSql = sqlFile(new URL('statements/days-changed.sql', import.meta.url));
-const filesReplacedSql = sqlFile(new URL('statements/files-replaced.sql', import.meta.url));
+const daysToWriteSql = sqlFile(new URL('statements/days-to-write.sql', import.meta.url));
 const newDaySql = sqlFile(new URL('statements/new-day.sql', import.meta.url));
 const replacementSql = sqlFile(new URL('statements/replacement.sql', import.meta.url));
 
@@ -49,8 +48,10 @@ export async function writeDays(
     const connection = await area.connect();
     try {
       await connection.run(`SET search_path = '${tools.schema}'`);
+      let isFirst = true;
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const written = await writeDay(connection, number, next, batch, tools, signal);
+        const written = await writeDay(connection, { number, isFirst }, next, batch, tools, signal);
+        isFirst = false;
         add.push(...written.files);
         rowsBefore += written.rowsBefore;
         rowsAfter += written.rowsAfter;
@@ -73,12 +74,11 @@ interface DayPlan {
 }
 
 async function planDays(area: Database, { dataset, snapshot }: Batch, { parts }: DayTools): Promise<DayPlan[]> {
-  const changed = await area.rows<{ day: string }>(filled(daysChangedSql, parts));
-  const replaced = await area.rows<{ path: string }>(filled(filesReplacedSql, parts));
-  const paths = new Set(replaced.map(({ path }) => path));
+  const found = await area.rows<{ day: string | null; path: string | null }>(filled(daysToWriteSql, parts));
+  const days = new Set(found.flatMap(({ day }) => day ?? []));
+  const paths = new Set(found.flatMap(({ path }) => path ?? []));
   const dayOf = ({ partitionValues }: DataFile): string => partitionValues[dataset.dayColumn] ?? '';
   const byDay = Map.groupBy(snapshot.files.values(), dayOf);
-  const days = new Set(changed.map(({ day }) => day));
   for (const [day, files] of byDay) if (files.some(({ path }) => paths.has(path))) days.add(day);
   return [...days].toSorted().map((day) => {
     const files = byDay.get(day) ?? [];
@@ -87,8 +87,8 @@ async function planDays(area: Database, { dataset, snapshot }: Batch, { parts }:
 }
 
 async function writeDay(
-  lane: Database,
-  number: number,
+  connection: Database,
+  { number, isFirst }: { readonly number: number; readonly isFirst: boolean },
   { day, remove }: DayPlan,
   { dataset, location, snapshot }: Batch,
   { parts, keys, scratch }: DayTools,
@@ -96,21 +96,23 @@ async function writeDay(
 ): Promise<{ files: DataFile[]; rowsBefore: number; rowsAfter: number }> {
   const [rewritten, replacement] = [`rewritten_${number}`, `replacement_${number}`];
   const { contract } = snapshot;
-  await lane.run('SET VARIABLE day = $day', { day });
+  const names = { ...parts, rewritten, replacement, of_day: `${quotedText(day)}::DATE` };
   let rowsBefore = 0;
-  if (remove.length === 0) await lane.run(filled(newDaySql, { ...parts, replacement }));
+  if (remove.length === 0) await connection.run(filled(newDaySql, names));
   else {
-    await defineRelation(lane, rewritten, location, contract, remove, scratch, signal);
-    await lane.run(filled(replacementSql, { ...parts, rewritten, replacement }));
-    const [before] = await lane.rows<{ rows: bigint }>(`SELECT count(*) AS "rows" FROM ${quoted(rewritten)}`);
+    await defineRelation(connection, rewritten, location, contract, remove, scratch, signal);
+    await connection.run(filled(replacementSql, names));
+    const [before] = await connection.rows<{ rows: bigint }>(`SELECT count(*) AS "rows" FROM ${quoted(rewritten)}`);
     rowsBefore = Number(before?.rows ?? 0);
   }
   let rowsAfter = 0;
-  const files = await writeFiles(lane, location, contract, replacement, scratch, signal, {
+  const files = await writeFiles(connection, location, contract, replacement, scratch, signal, {
     partition: { [dataset.dayColumn]: day },
+    // The days of a lane differ in their rows alone.
+    columnsChecked: !isFirst,
     async onWritten(localFile, rows, path) {
       rowsAfter += rows;
-      for (const locator of keys) await locator.note(lane, localFile, path);
+      for (const locator of keys) await locator.note(connection, localFile, path);
     },
   });
   return { files, rowsBefore, rowsAfter };

@@ -3,7 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { commit, defineRelation, ensureTable, readSnapshot, writeFiles, type Snapshot } from '../../src/delta/delta.ts';
+import {
+  commit,
+  defineRelation,
+  ensureTable,
+  readSnapshot,
+  writeFiles,
+  type Snapshot,
+  type TableLocation,
+} from '../../src/delta/delta.ts';
 import { openDatabase } from '../../src/duckdb/duckdb.ts';
 import { openFolder } from '../../src/storage/folder.ts';
 import { openMemory } from '../../src/storage/memory.ts';
@@ -35,6 +43,11 @@ const adapters: Record<string, () => Promise<ObjectStore>> = {
     openStore(parseLake(`${azurite.blobUrl}/${randomUUID()}`), { connectionString: azurite.connectionString }, signal),
 };
 
+/** The table as another process has it: commits of one process through one store wait for each other. */
+function fromElsewhere({ store, root }: TableLocation): TableLocation {
+  return { store: { ...store }, root };
+}
+
 describe.each(Object.entries(adapters))('commits to a table in the %s store', (_name, open) => {
   let store: ObjectStore;
   beforeAll(async () => {
@@ -51,10 +64,11 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
   });
 
   test('four writers append ten times each at once: versions without holes, every file once', async () => {
-    const location = { store, root: `appended/${randomUUID()}` };
-    await ensureTable(location, contract, { context }, signal);
+    const appended = { store, root: `appended/${randomUUID()}` };
+    await ensureTable(appended, contract, { context }, signal);
     const written = await Promise.all(
       Array.from({ length: 4 }, async () => {
+        const location = fromElsewhere(appended);
         let snapshot = (await readSnapshot(location, signal)) as Snapshot;
         const names: string[] = [];
         for (let turn = 0; turn < 10; turn++) {
@@ -67,7 +81,7 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
         return names;
       }),
     );
-    const last = await readSnapshot(location, signal);
+    const last = await readSnapshot(appended, signal);
     expect(last?.version).toBe(40);
     expect(paths(last)).toEqual(written.flat().toSorted());
   });
@@ -78,7 +92,8 @@ describe.each(Object.entries(adapters))('commits to a table in the %s store', (_
     const results = await Promise.all(
       Array.from({ length: 8 }, () => {
         const transactions = [{ appId: 'sluice/bronze/a/1/0', expected: undefined, next: 100 }];
-        return commit(location, base, { operation: 'WRITE', add: [newFile()], transactions }, context, signal);
+        const change = { operation: 'WRITE', add: [newFile()], transactions } as const;
+        return commit(fromElsewhere(location), base, change, context, signal);
       }),
     );
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1);

@@ -17,6 +17,6 @@ QUALIFY row_number() OVER (
 
 -- The batch's winner of each key. A view: the rows are not held once more.
 CREATE OR REPLACE VIEW incoming AS
-SELECT *, make_timestamptz(getvariable('loaded_at_us')) AS loaded_at
+SELECT *, make_timestamptz({loaded_at_us}) AS loaded_at
 FROM judged
 ANTI JOIN beaten USING (number);

@@ -1,2 +1,2 @@
 -- The rows of a day that has no file to be rewritten.
-CREATE OR REPLACE VIEW {replacement} AS SELECT {columns} FROM changed WHERE {day} = getvariable('day')::DATE
+CREATE OR REPLACE VIEW {replacement} AS SELECT {columns} FROM changed WHERE {day} = {of_day}

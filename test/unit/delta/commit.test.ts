@@ -91,6 +91,28 @@ describe('a commit from an older snapshot', () => {
     expect(paths(await readSnapshot(location, signal))).toEqual([theirs.path, ours.path].toSorted());
   });
 
+  test('of many of one process at once none loses a race', async () => {
+    const { location, base } = await newTable();
+    let [lost, waits] = [0, 0];
+    const { putIfAbsent } = location.store;
+    location.store.putIfAbsent = async (...put) => {
+      const won = await putIfAbsent(...put);
+      lost += Number(!won);
+      return won;
+    };
+    const clock = { ...context.clock, sleep: async () => void (waits += 1) };
+    const files = Array.from({ length: 8 }, () => newFile());
+    const landing = files.map((add, at) => {
+      const stop = at === 3 ? AbortSignal.abort() : signal;
+      return commit(location, base, { operation: 'WRITE', add: [add] }, { ...context, clock }, stop);
+    });
+    // One that fails holds up none.
+    const results = await Promise.allSettled(landing);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(7);
+    expect([lost, waits]).toEqual([0, 0]);
+    expect((await readSnapshot(location, signal))?.version).toBe(7);
+  });
+
   test('conflicts where a file it removes is gone, and leaves nothing behind', async () => {
     const { location, base, land, attempt } = await newTable();
     const old = newFile();

@@ -160,6 +160,19 @@ describe('log checkpoints', () => {
     expect(facts(await readSnapshot(location, signal))).toEqual(facts(last));
   });
 
+  test('are read once by a process, and again where another file has taken the place', async () => {
+    const { location, last } = await tableOf(20);
+    const read: string[] = [];
+    const inner = location.store;
+    const store = { ...inner, read: (path: string, stop: AbortSignal) => (read.push(path), inner.read(path, stop)) };
+    const counted = { ...location, store };
+    for (let time = 0; time < 3; time++) expect(facts(await readSnapshot(counted, signal))).toEqual(facts(last));
+    expect(read.filter((path) => path === checkpointName(20))).toHaveLength(1);
+    await putText(location.store, checkpointName(20), 'PAR1 nonsense PAR1');
+    expect(facts(await readSnapshot(counted, signal))).toEqual(facts(last));
+    expect(read.filter((path) => path === checkpointName(20)).length).toBeGreaterThan(1);
+  });
+
   test('a Parquet file of something else under a checkpoint’s name is passed over', async () => {
     const { location, last } = await tableOf(3);
     const other = new URL('../../golden/delta/no-checkpoint.parquet', import.meta.url);

@@ -1,1 +1,0 @@
-SELECT DISTINCT {day}::VARCHAR AS day FROM changed ORDER BY day

@@ -1,1 +1,0 @@
-SELECT DISTINCT {file} AS path FROM replaced ORDER BY path

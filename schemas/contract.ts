@@ -81,8 +81,8 @@ export interface GoldSource {
   readonly looksAt?: readonly GoldLook[];
   /** What the model needs of the table for a day: the partitions of that day and of so many days after it. */
   readonly window?: { readonly column: string; readonly daysAhead: number };
-  /** Or the rows that agree in these columns with a row which another source, one with a window, has on the day.
-   * With neither it needs the whole table. */
+  /** Or the rows that agree in these columns with a row which another source, one with a window, has on the day;
+   * a null agrees with nothing. With neither it needs the whole table. */
   readonly by?: { readonly columns: readonly string[]; readonly of: string };
 }
 

@@ -8,7 +8,7 @@ export function quotedList(names: readonly string[]): string {
   return names.map(quoted).join(', ');
 }
 
-/** A text as SQL has it, for where SQL takes no parameters: definitions of views and macros. */
+/** A text as SQL has it, for where SQL takes no parameters, as in definitions of views and macros. */
 export function quotedText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

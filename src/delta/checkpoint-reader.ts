@@ -24,6 +24,9 @@ export async function readPointer(location: TableLocation, signal: AbortSignal):
   }
 }
 
+/** Of a table with more files they would be kept beside all that the run holds of it. */
+const RECALLED_ACTIONS_MAX = 20_000;
+
 interface Recalled {
   readonly name: string;
   readonly actions: readonly Action[];
@@ -45,7 +48,8 @@ export async function recallCheckpoint(
   const known = tables.get(root);
   if (known?.name === name) return known.actions;
   const actions = await readCheckpoint(location, paths, signal);
-  if (actions !== undefined) tables.set(root, { name, actions });
+  if (actions !== undefined && actions.length <= RECALLED_ACTIONS_MAX) tables.set(root, { name, actions });
+  else tables.delete(root);
   return actions;
 }
 

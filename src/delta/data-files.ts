@@ -63,8 +63,8 @@ export interface WrittenFile {
   readonly statistics: string;
 }
 
-/** DuckDB would write a column of another type without a word, and readers would find the file and the log at odds. */
-async function checkColumns(
+/** See the door. */
+export async function checkColumns(
   database: Database,
   location: TableLocation,
   contract: TableContract,

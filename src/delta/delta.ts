@@ -188,10 +188,23 @@ export interface WriteOptions {
   readonly rowGroupRows?: number;
   /** Partition values that all rows have, by whoever knows them: the rows are then read once, not twice. */
   readonly partition?: Readonly<Record<string, string>>;
-  /** Whether the relation's columns are known to be the contract's, so that nobody has to look; default false. */
+  /** Whether `checkColumns` has looked at the columns that the relation is made of; default false. */
   readonly columnsChecked?: boolean;
   /** Looks at each file before it leaves this machine: the local copy, the rows in it, and its path in the log. */
   readonly onWritten?: (localFile: string, rows: number, path: string) => Promise<void>;
+}
+
+/**
+ * Throws `internal` where a column of the relation is missing or of another type than the contract's: DuckDB would
+ * write it without a word, and readers would find the file and the log at odds.
+ */
+export function checkColumns(
+  database: Database,
+  location: TableLocation,
+  contract: TableContract,
+  relation: string,
+): Promise<void> {
+  return dataFiles.checkColumns(database, location, contract, relation);
 }
 
 /**

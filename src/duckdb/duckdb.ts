@@ -9,7 +9,8 @@ import { interruptRunning, whileRunning } from './running-statements.ts';
 
 /**
  * DuckDB as the engine's SQL and Parquet machine: one instance a process, within named limits, always in UTC.
- * This room is the only importer of the driver. Statements take parameters by name; values are never pasted in.
+ * This room is the only importer of the driver. Statements take parameters by name; where SQL takes none, as in
+ * views, `quotedText` and the like of base/identifiers.ts stand for them.
  */
 export interface DatabaseOptions {
   readonly memoryBytesMax: number;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { isAbort } from '../base/errors.ts';
+import { isAbort, SluiceError } from '../base/errors.ts';
 import type { Column } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
 import { quoted } from '../base/identifiers.ts';
@@ -11,7 +11,7 @@ import type { KeyOptions, KeyPacks, WantedKeys } from './keys.ts';
 import { PackFile } from './pack-file.ts';
 import { packsToFold } from './packs-to-fold.ts';
 import { hashesOfFile, hashesOfRelation } from './read-hashes.ts';
-import { writePack } from './write-pack.ts';
+import { withoutRepeats, writePack } from './write-pack.ts';
 
 /** See the door. */
 export function openKeyPacks(area: Database, options: KeyOptions): KeyPacks {
@@ -103,7 +103,7 @@ class TablePacks implements KeyPacks {
     try {
       return await PackFile.open(local);
     } catch (error) {
-      this.#warn('key pack is spoilt', error);
+      this.#warn('key pack is spoilt, or of another version', error);
       await table.store.delete(path, signal);
       return undefined;
     }
@@ -122,10 +122,12 @@ class TablePacks implements KeyPacks {
   async #gather(files: readonly DataFile[], signal: AbortSignal): Promise<void> {
     const { table } = this.#options;
     for (const file of files) {
+      signal.throwIfAborted();
       const scratch = this.#options.scratch.scope();
       try {
         const local = await scratch.fetch(table.store, objectPathOf(table, file), signal);
-        this.#gathered.set(file.path, await this.#hashesIn(this.#area, local, signal));
+        // Of many files at once each hash is held once.
+        this.#gathered.set(file.path, withoutRepeats((await this.#hashesIn(this.#area, local, signal)).toSorted()));
       } finally {
         scratch.release();
       }
@@ -145,13 +147,17 @@ class TablePacks implements KeyPacks {
   }
 
   async #hashesOf({ relation, file }: WantedKeys, signal: AbortSignal): Promise<Float64Array> {
-    const read = file === undefined ? undefined : await hashesOfFile(file, this.#columns);
+    const read = file === undefined ? undefined : await hashesOfFile(file, this.#columns, signal);
     const from = { sql: quoted(relation) };
     return read ?? hashesOfRelation(this.#area, from, this.#columns, this.#options.scratch, signal);
   }
 
   async #hashesIn(database: Database, file: string, signal?: AbortSignal): Promise<Float64Array> {
-    const read = await hashesOfFile(file, this.#columns);
+    const read = await hashesOfFile(file, this.#columns, signal).catch((error: unknown) => {
+      if (!(error instanceof SluiceError)) throw error;
+      // What looks broken here DuckDB may read, or say better what it is.
+      return undefined;
+    });
     const from = { sql: 'read_parquet($file, hive_partitioning = false)', parameters: { file } };
     return read ?? hashesOfRelation(database, from, this.#columns, this.#options.scratch, signal);
   }

@@ -12,12 +12,16 @@ const plainKeysSql = sqlFile(new URL('statements/plain-keys.sql', import.meta.ur
 const READ_AS_THEY_ARE: ReadonlySet<string> = new Set<ParquetType>(['string', 'long', 'integer', 'timestamp']);
 
 /** The hashes of a local file's keys, those in a row that are the same once; undefined where SQL has to read it. */
-export async function hashesOfFile(file: string, columns: readonly Column[]): Promise<Float64Array | undefined> {
+export async function hashesOfFile(
+  file: string,
+  columns: readonly Column[],
+  signal?: AbortSignal,
+): Promise<Float64Array | undefined> {
   if (!columns.every(({ type }) => READ_AS_THEY_ARE.has(type))) return undefined;
   const stored = await openParquetFile(file, columns as readonly StoredColumn[]);
   if (stored === undefined) return undefined;
   try {
-    return await hashesOf(stored);
+    return await hashesOf(stored, signal);
   } finally {
     await stored.close();
   }
@@ -39,7 +43,7 @@ export async function hashesOfRelation(
   try {
     const sql = filled(plainKeysSql, { columns: plain.map((column) => column.sql).join(', '), from: from.sql });
     await database.run(sql, { ...from.parameters, target: file }, signal);
-    const hashes = await hashesOfFile(file, plain);
+    const hashes = await hashesOfFile(file, plain, signal);
     if (hashes === undefined) throw new RangeError('DuckDB wrote plain keys in another form');
     return hashes;
   } finally {
@@ -55,10 +59,11 @@ function plainKey(column: string, type: Column['type']): [string, ParquetType] {
   return [`${column}::VARCHAR`, 'string'];
 }
 
-async function hashesOf(stored: StoredFile): Promise<Float64Array> {
+async function hashesOf(stored: StoredFile, signal: AbortSignal | undefined): Promise<Float64Array> {
   let hashes = new Float64Array(1024);
   let used = 0;
   for await (const { count, columns } of stored.rows()) {
+    signal?.throwIfAborted();
     if (used + count > hashes.length) {
       const grown = new Float64Array(Math.max(2 * hashes.length, used + count));
       grown.set(hashes.subarray(0, used));

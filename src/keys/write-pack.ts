@@ -114,10 +114,11 @@ async function sortedEntries(part: number, sources: readonly Source[], { fileSca
   return withoutRepeats(entries.subarray(0, count).toSorted());
 }
 
-function withoutRepeats(sorted: Float64Array): Float64Array {
+/** Each number once, in memory of its own. */
+export function withoutRepeats(sorted: Float64Array): Float64Array {
   let kept = 0;
   for (const entry of sorted) if (kept === 0 || entry !== sorted[kept - 1]) sorted[kept++] = entry;
-  return sorted.subarray(0, kept);
+  return sorted.slice(0, kept);
 }
 
 function toWords(

@@ -1,6 +1,6 @@
 import { filled, quoted, quotedText } from '../base/identifiers.ts';
 import { MiB } from '../base/limits.ts';
-import { defineRelation, writeFiles, type DataFile } from '../delta/delta.ts';
+import { checkColumns, defineRelation, writeFiles, type DataFile } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { KeyPacks } from '../keys/keys.ts';
 import type { Batch, MergeTools } from './merge-batch.ts';
@@ -25,7 +25,7 @@ export interface DaysWritten {
 }
 
 export interface DayTools extends MergeTools {
-  /** Identifiers for the statements. */
+  /** Texts for the statements' placeholders. */
   readonly parts: Readonly<Record<string, string>>;
   readonly keys: readonly KeyPacks[];
 }
@@ -40,6 +40,7 @@ export async function writeDays(
   tools: DayTools,
   signal: AbortSignal,
 ): Promise<DaysWritten> {
+  await checkColumns(area, batch.location, batch.snapshot.contract, 'changed');
   const plan = await planDays(area, batch, tools);
   const queue = [...plan];
   const add: DataFile[] = [];
@@ -48,10 +49,8 @@ export async function writeDays(
     const connection = await area.connect();
     try {
       await connection.run(`SET search_path = '${tools.schema}'`);
-      let isFirst = true;
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const written = await writeDay(connection, { number, isFirst }, next, batch, tools, signal);
-        isFirst = false;
+        const written = await writeDay(connection, number, next, batch, tools, signal);
         add.push(...written.files);
         rowsBefore += written.rowsBefore;
         rowsAfter += written.rowsAfter;
@@ -88,7 +87,7 @@ async function planDays(area: Database, { dataset, snapshot }: Batch, { parts }:
 
 async function writeDay(
   connection: Database,
-  { number, isFirst }: { readonly number: number; readonly isFirst: boolean },
+  number: number,
   { day, remove }: DayPlan,
   { dataset, location, snapshot }: Batch,
   { parts, keys, scratch }: DayTools,
@@ -108,8 +107,7 @@ async function writeDay(
   let rowsAfter = 0;
   const files = await writeFiles(connection, location, contract, replacement, scratch, signal, {
     partition: { [dataset.dayColumn]: day },
-    // The days of a lane differ in their rows alone.
-    columnsChecked: !isFirst,
+    columnsChecked: true,
     async onWritten(localFile, rows, path) {
       rowsAfter += rows;
       for (const locator of keys) await locator.note(connection, localFile, path);

@@ -35,7 +35,7 @@ export function openFolder(folder: string, setting = 'SLUICE_LAKE'): ObjectStore
         await rm(metadataFile(fileOf(name)), { force: true });
       }),
     upload: (name, localFile, signal) =>
-      guarded(signal, name, () => replace(fileOf(name), (temporary) => takeSynced(localFile, temporary))),
+      guarded(signal, name, () => replace(fileOf(name), (temporary) => copySynced(localFile, temporary))),
     download: (name, localFile, signal) =>
       guarded(signal, name, async () => {
         const copied = await absentAsUndefined(() =>
@@ -109,13 +109,8 @@ async function writeSynced(file: string, data: Uint8Array): Promise<void> {
   }
 }
 
-/** A second name for the file where the file system has that, else a copy: who uploads a file does not change it. */
-async function takeSynced(source: string, target: string): Promise<void> {
-  try {
-    await link(source, target);
-  } catch {
-    await copyFile(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  }
+async function copySynced(source: string, target: string): Promise<void> {
+  await copyFile(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   const handle = await open(target, 'r+');
   try {
     await handle.sync();

@@ -21,7 +21,7 @@ export interface ObjectStore {
   list(prefix: string, signal: AbortSignal, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /** No error where there is none. */
   delete(path: string, signal: AbortSignal): Promise<void>;
-  /** Puts a local file, which nobody changes any more: the object may be another name of it. */
+  /** Puts a local file. */
   upload(path: string, localFile: string, signal: AbortSignal): Promise<void>;
   /** Writes the object to a local file; false where there is none. */
   download(path: string, localFile: string, signal: AbortSignal): Promise<boolean>;

@@ -164,6 +164,19 @@ describe('finding the files of a key', () => {
     expect(await open().find(files, WANTED, signal)).toEqual(files);
   });
 
+  test('an abort ends the reading of files that are in no pack', async () => {
+    const files = [await file('a'), await file('b'), await file('c')];
+    await want('a');
+    const abort = new AbortController();
+    const { download } = store;
+    store.download = (...wanted) => {
+      abort.abort();
+      return download(...wanted);
+    };
+    await expect(open().find(files, WANTED, abort.signal)).rejects.toThrow(/abort/);
+    expect(fetched).toHaveLength(1);
+  });
+
   test('locators of several columns are told apart, and each has packs of its own', async () => {
     const files = [await file('a'), await file('b')];
     await want('a');

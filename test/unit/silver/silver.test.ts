@@ -281,6 +281,19 @@ describe('what must not be stops the commit', () => {
     });
   });
 
+  test('a model of other types than the table: internal, whatever the days have already', async () => {
+    await lake.bronze('call_legs', [leg({ leg_id: 'a' })]);
+    await lake.silver('call_legs');
+    const other = 'SELECT * REPLACE (agent_id::SMALLINT AS agent_id)';
+    await withFile(`${other} FROM (${readFileSync(legs.model, 'utf8')}\n)`, async (model) => {
+      // The first day is written anew, and there DuckDB would make one type of both.
+      const [started_at, ended_at] = ['2026-01-07T10:00:00Z', '2026-01-07T10:01:00Z'];
+      await lake.bronze('call_legs', [leg({ leg_id: 'b' }), leg({ call_id: 'c2', started_at, ended_at })]);
+      const failing = buildSilver({ ...legOptions(), dataset: { ...legs, model } }, signal);
+      await expect(failing).rejects.toThrow(/agent_id is SMALLINT, not INTEGER/);
+    });
+  });
+
   test('a key that another writer put there twice: audit_failed', async () => {
     await lake.bronze('call_legs', [leg({})]);
     await lake.silver('call_legs');

@@ -8,6 +8,7 @@ import { bytesByDay, daySlices } from './day-slices.ts';
 import { filesOf, type PinnedSource, type SourceChanges } from './pinned-sources.ts';
 import type { SourceKeys } from './source-keys.ts';
 
+const allChangedSql = sqlFile(new URL('statements/all-changed.sql', import.meta.url));
 const changedSql = sqlFile(new URL('statements/changed.sql', import.meta.url));
 const daysAroundSql = sqlFile(new URL('statements/days-around.sql', import.meta.url));
 const touchSql = sqlFile(new URL('statements/touch.sql', import.meta.url));
@@ -95,10 +96,11 @@ async function touchBySlice(
   const scratch = options.scratch.scope();
   try {
     const { location, contract, read } = source;
-    await defineRelation(area, 'old_rows', location, contract, removed, scratch, signal);
-    await defineRelation(area, 'new_rows', location, contract, added, scratch, signal);
     const columns = contract.columns.map(({ name }) => name).filter((name) => name !== LOADED_AT);
-    await area.run(filled(changedSql, { columns: quotedList(columns) }), undefined, signal);
+    await defineRelation(area, 'new_rows', location, contract, added, scratch, signal);
+    if (removed.length > 0) await defineRelation(area, 'old_rows', location, contract, removed, scratch, signal);
+    const sql = removed.length > 0 ? changedSql : allChangedSql;
+    await area.run(filled(sql, { columns: quotedList(columns) }), undefined, signal);
     const [count] = await area.rows<{ rows: bigint }>('SELECT count(*) AS "rows" FROM changed');
     const rows = Number(count?.rows ?? 0);
     if (rows === 0) return 0;

@@ -3,9 +3,10 @@ import { assert } from '../base/assert.ts';
 import { backoffDelayMs, DEFAULT_BACKOFF } from '../base/backoff.ts';
 import { isAbort, SluiceError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { putOnce, type ObjectStore } from '../storage/storage.ts';
+import { putOnce } from '../storage/storage.ts';
 import { changesTable, FENCE, findConflict } from './conflict.ts';
 import type { Change, CommitContext, CommitResult, DataFile, Snapshot, TableLocation } from './delta.ts';
+import { inTurn } from './in-turn.ts';
 import { checkpointIfDue } from './log-checkpoint.ts';
 import { encodeEntry, type Action, type AddAction, type MetadataAction, type RemoveAction } from './log-entry.ts';
 import { entryPath } from './log-path.ts';
@@ -22,24 +23,8 @@ export async function commit(
   signal: AbortSignal,
 ): Promise<CommitResult> {
   checkChange(location, base, change);
+  // Datasets of one run would only lose races to each other, and wait after each.
   return inTurn(location, () => commitInTurn(location, base, change, context, signal));
-}
-
-/** The last commit to each table of a store that is under way in this process. */
-const underWay = new WeakMap<ObjectStore, Map<string, Promise<unknown>>>();
-
-/** One commit to a table at a time: datasets of one run would only lose races to each other, and wait after each. */
-async function inTurn<T>({ store, root }: TableLocation, action: () => Promise<T>): Promise<T> {
-  const tables = underWay.get(store) ?? new Map<string, Promise<unknown>>();
-  underWay.set(store, tables);
-  const ended = (tables.get(root) ?? Promise.resolve()).then(action);
-  const turn = ended.catch(() => {});
-  tables.set(root, turn);
-  try {
-    return await ended;
-  } finally {
-    if (tables.get(root) === turn) tables.delete(root);
-  }
 }
 
 async function commitInTurn(

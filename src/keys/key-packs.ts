@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { isAbort, SluiceError } from '../base/errors.ts';
 import type { Column } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
+import { isAbort, SluiceError } from '../base/errors.ts';
 import { quoted } from '../base/identifiers.ts';
 import { objectPathOf, type DataFile, type TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';

@@ -1,6 +1,6 @@
 import type { Column } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
-import { quoted } from '../base/identifiers.ts';
+import { quoted, quotedText } from '../base/identifiers.ts';
 import { MiB } from '../base/limits.ts';
 import { LENGTH_BYTES, writeLength } from '../base/byte-column.ts';
 import type { ColumnPart, ParquetColumn } from '../parquet/parquet.ts';
@@ -212,5 +212,5 @@ export function selectAccepted(fields: readonly Column[], file: string): string 
   });
   const origin = ORIGIN_COLUMNS.map(({ name }) => quoted(name));
   return `SELECT ${[...columns, ...origin].join(', ')}, file_row_number AS number
-    FROM read_parquet('${file.replaceAll("'", "''")}', file_row_number = true)`;
+    FROM read_parquet(${quotedText(file)}, file_row_number = true)`;
 }

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { TableContract } from '../../schemas/contract.ts';
-import { quotedList } from '../base/identifiers.ts';
+import { quotedList, quotedText } from '../base/identifiers.ts';
 import { createColumnFile, type ColumnFile, type DataFile, type TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import { createParquetFile, type GrowingParquetFile, type StoredColumn } from '../parquet/parquet.ts';
@@ -85,7 +85,7 @@ export class RelationSink implements RejectedSink {
   async define(area: Database): Promise<void> {
     await (await this.open()).close();
     const columns = quotedList(['partition_id', 'sequence_number', 'reason']);
-    const from = `read_parquet('${this.#name.replaceAll("'", "''")}')`;
+    const from = `read_parquet(${quotedText(this.#name)})`;
     await area.run(`CREATE OR REPLACE VIEW refused AS SELECT ${columns} FROM ${from}`);
   }
 

@@ -177,6 +177,13 @@ describe('finding the files of a key', () => {
     expect(fetched).toHaveLength(1);
   });
 
+  test('a file that nobody can read ends the search: it is not passed over', async () => {
+    const files = [await file('a'), await file('b')];
+    await want('b');
+    await store.put(`silver/call_legs/${files[1]?.path}`, new TextEncoder().encode('PAR1 no rows PAR1'), signal);
+    await expect(open().find(files, WANTED, signal)).rejects.toMatchObject({ code: 'internal' });
+  });
+
   test('locators of several columns are told apart, and each has packs of its own', async () => {
     const files = [await file('a'), await file('b')];
     await want('a');

@@ -101,8 +101,8 @@ function columnsUnseen(contract: TableContract, files: readonly LocalFile[]): Co
 }
 
 /**
- * A partition value is looked up by the file's name: DuckDB works that out before it reads, so a filter on the
- * partition column leaves files out. Columns are matched by name, and cast: other writers may order and store them
+ * A partition value is told by the file's name: DuckDB works that out before it reads, so a filter on the partition
+ * column leaves files out. Columns are matched by name, and cast: other writers may order and store them
  * otherwise.
  */
 function filesQuery(
@@ -130,7 +130,29 @@ function partitionValue(name: string, type: ColumnType, files: readonly LocalFil
   return `CAST(${value} AS ${duckdbType(type)})`;
 }
 
+/**
+ * The text of each file's rows, found by halves of the files' names. DuckDB has one name for a whole vector of a file's
+ * rows and compares it once; an entry of a map it would look for row by row, past all the entries before it.
+ */
 function byFile(files: readonly LocalFile[], textOf: (file: LocalFile) => string): string {
-  const names = files.map(({ localFile }) => quotedText(localFile)).join(', ');
-  return `map([${names}], [${files.map(textOf).join(', ')}]::VARCHAR[])[filename]`;
+  const named = files.map((file) => ({ name: Buffer.from(file.localFile), text: textOf(file) }));
+  const ofRun: Named[] = [];
+  for (const each of named.toSorted((left, right) => Buffer.compare(left.name, right.name))) {
+    if (ofRun.at(-1)?.text !== each.text) ofRun.push(each);
+  }
+  return textAmong(ofRun);
+}
+
+interface Named {
+  readonly name: Buffer;
+  readonly text: string;
+}
+
+/** Of runs of files with the same text, in the order of their names, each by its first. */
+function textAmong(runs: readonly Named[]): string {
+  const half = runs.length >> 1;
+  const second = runs[half];
+  if (half === 0 || second === undefined) return second?.text ?? 'NULL';
+  const first = quotedText(second.name.toString());
+  return `CASE WHEN filename < ${first} THEN ${textAmong(runs.slice(0, half))} ELSE ${textAmong(runs.slice(half))} END`;
 }

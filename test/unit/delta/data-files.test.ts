@@ -176,6 +176,46 @@ describe('a relation', () => {
     expect(Object.values(plan ?? {}).join('')).toMatch(/Total Files Read: 1\b/);
   });
 
+  test('tells the files’ partition values and paths apart, whatever the names and however many there are', async () => {
+    const place = { store: openFolder(path.join(folder, 'names')), root: 'things' };
+    const contract: TableContract = {
+      columns: [
+        { name: 'name', type: 'string' },
+        { name: 'day', type: 'date' },
+      ],
+      partitionColumns: ['day'],
+    };
+    // JavaScript puts the last two in another order than the database, which goes by bytes.
+    const odd = ['a', 'A', 'a.b', 'a.parquet', 'it’s', "it's", 'x [1]', 'é', '\u{1F600}', '\u{FF5E}'];
+    const names = [...odd, ...Array.from({ length: 60 }, (_, index) => `${(index * 37) % 60}`)];
+    const days = ['2026-01-05', '2026-01-06', null, '2026-01-07'];
+    const files: DataFile[] = [];
+    for (const [index, name] of names.entries()) {
+      const file = scratch.newFile('.parquet');
+      await database.run(`COPY (SELECT $name AS name FROM range(2)) TO $file (FORMAT parquet)`, { name, file });
+      await place.store.upload(`things/${name}.parquet`, file, signal);
+      files.push({
+        path: encodedPath(`${name}.parquet`),
+        partitionValues: { day: days[index % 4] ?? null },
+        sizeBytes: 1,
+        modifiedAtMs: 0,
+        statistics: undefined,
+      });
+    }
+    for (const some of [files, files.slice(0, 9), files.slice(2, 3)]) {
+      await defineRelation(database, 'found', place, contract, some, scratch, signal, { fileColumn: '_file' });
+      const expected = some.map(({ path: file, partitionValues: { day } }) => {
+        return { name: names[files.findIndex((each) => each.path === file)], day, file, n: 2 };
+      });
+      const found = await database.rows(
+        `SELECT name, day, _file AS file, count(*)::INTEGER AS n FROM found GROUP BY ALL`,
+      );
+      const byFile = (left: Record<string, unknown>, right: Record<string, unknown>): number =>
+        String(left['file']) < String(right['file']) ? -1 : 1;
+      expect(found.toSorted(byFile)).toEqual(expected.toSorted(byFile));
+    }
+  });
+
   test('takes a column that is no partition from the file, though a directory bears its name', async () => {
     const contract: TableContract = { columns: [{ name: 'label', type: 'string' }], partitionColumns: [] };
     const place = { store: openFolder(path.join(folder, 'hive')), root: 'things' };

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { entryStart, LENGTH_BYTES, writeLength } from '../base/byte-column.ts';
 import type { ByteColumn } from '../base/byte-column.ts';
+import { releaseMemory } from '../base/release-memory.ts';
 import type { EventBatch } from './eventhubs.ts';
 
 // The columns of numbers are written as pairs of 32-bit words, low word first.
@@ -66,7 +67,7 @@ export class ByteColumnBuilder {
 
   /** Gives the memory back at once, which the collector would not for as long as little else is made. */
   discard(): void {
-    for (const array of [this.bytes, this.ends, this.nulls]) detach(array);
+    for (const array of [this.bytes, this.ends, this.nulls]) releaseMemory(array?.buffer);
   }
 
   column(): ByteColumn {
@@ -144,7 +145,7 @@ export class EventColumns {
   /** Gives the memory back at once: nobody may read or fill it any more. */
   discard(): void {
     for (const column of [this.bodies, this.offsets, this.partitionKeys, this.properties]) column.discard();
-    for (const array of [this.sequenceNumbers, this.enqueuedAtUs]) detach(array);
+    for (const array of [this.sequenceNumbers, this.enqueuedAtUs]) releaseMemory(array?.buffer);
   }
 
   get heldBytes(): number {
@@ -165,11 +166,6 @@ export class EventColumns {
       heldBytes: this.heldBytes,
     };
   }
-}
-
-/** Of an array that has its memory to itself. */
-function detach(array: Buffer | Uint8Array | Uint32Array | BigInt64Array | undefined): void {
-  if (array?.buffer instanceof ArrayBuffer) array.buffer.transfer(0);
 }
 
 function writeWords(words: Uint32Array, row: number, value: number): void {

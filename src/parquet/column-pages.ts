@@ -1,6 +1,7 @@
 import { zstdDecompress } from 'node:zlib';
 import { snappyUncompress } from 'hyparquet';
 import { present } from '../base/assert.ts';
+import { releaseMemory } from '../base/release-memory.ts';
 import { fromDictionary, NO_NULLS, readLevels, readNumbers, readRuns, readTexts } from './page-values.ts';
 import type { Levels, PageValues } from './page-values.ts';
 import type { ParquetType, StoredValues } from './parquet.ts';
@@ -192,8 +193,7 @@ function unzstd(stored: Uint8Array, rawBytes: number): Promise<Uint8Array> {
  * over and over.
  */
 function giveBack({ buffer, byteOffset, length }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.detached || byteOffset > 0) return;
-  if (buffer.byteLength <= length + CHUNK_BYTES_MIN) buffer.transfer(0);
+  if (byteOffset === 0 && buffer.byteLength <= length + CHUNK_BYTES_MIN) releaseMemory(buffer);
 }
 
 function unsnappy(stored: Uint8Array, rawBytes: number): Uint8Array {

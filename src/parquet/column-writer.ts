@@ -1,5 +1,6 @@
 import type { ByteColumn } from '../base/byte-column.ts';
 import { entryStart } from '../base/byte-column.ts';
+import { releaseMemory } from '../base/release-memory.ts';
 import type { Bounds } from './bounds.ts';
 import { definitionLevels, levelsRoom } from './levels.ts';
 import type { Frame, PageCompressor } from './page-compressor.ts';
@@ -36,7 +37,7 @@ export class PageBuffers {
 
   /** Gives back the memory of those that nobody has: the collector comes late where little else is made. */
   discard(): void {
-    for (const { buffer } of this.#free.splice(0)) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+    for (const { buffer } of this.#free.splice(0)) releaseMemory(buffer);
   }
 
   giveBack(buffer: Buffer): void {

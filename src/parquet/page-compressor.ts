@@ -1,6 +1,7 @@
 import { constants, createZstdCompress } from 'node:zlib';
 import type { ZstdCompress } from 'node:zlib';
 import { present } from '../base/assert.ts';
+import { releaseMemory } from '../base/release-memory.ts';
 
 /** Frames of pages lie behind each other in pieces of memory of this size; a frame may go over into the next. */
 const CHUNK_BYTES = 1024 * 1024;
@@ -99,7 +100,7 @@ class FrameStream {
 
   /** At once: the collector comes early where megabytes outside its heap wait for it, and walks all of the heap. */
   forget(): void {
-    for (const memory of this.#full.splice(0)) memory.transfer(0);
+    for (const memory of this.#full.splice(0)) releaseMemory(memory);
   }
 
   close(): void {

@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { releaseMemory } from '../../../src/base/release-memory.ts';
+
+const module = new URL('../../../src/base/release-memory.ts', import.meta.url).href;
+
+test('a buffer is empty once its memory is given back, twice too', () => {
+  const bytes = new Uint8Array(100);
+  releaseMemory(bytes.buffer);
+  expect(bytes.length).toBe(0);
+  releaseMemory(bytes.buffer);
+  releaseMemory(undefined);
+  const shared = new SharedArrayBuffer(8);
+  releaseMemory(shared);
+  expect(shared.byteLength).toBe(8);
+});
+
+test('code that V8 has compiled for typed arrays outlives the first buffer that is taken back', () => {
+  const script = (imports: string): string => `${imports}
+    const sum = (array) => { let all = 0; for (let at = 0; at < array.length; at++) all += array[at]; return all; };
+    const array = new Float64Array(1000);
+    for (let round = 0; round < 20000; round++) sum(array);
+    console.log(%GetOptimizationStatus(sum) & 16);
+    new ArrayBuffer(64).transfer(0);
+    sum(array);
+    console.log(%GetOptimizationStatus(sum) & 16);`;
+  const compiled = (imports: string): string => {
+    const flags = ['--allow-natives-syntax', '--no-concurrent-recompilation', '--input-type=module'];
+    return execFileSync(process.execPath, [...flags, '-e', script(imports)], { encoding: 'utf8' });
+  };
+  expect(compiled('')).toBe('16\n0\n');
+  expect(compiled(`import ${JSON.stringify(module)};`)).toBe('16\n16\n');
+});

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openDatabase } from '../../src/duckdb/duckdb.ts';
 import { startBenchHub } from '../bench-hub.ts';
 import type { BenchHub, Bodies } from '../bench-hub.ts';
+import { buildBundle } from '../build-bundle.ts';
 import { runMeasured } from '../measured-process.ts';
 import { ratios, spread, spreadOf } from '../statistics.ts';
 import type { Sample } from '../statistics.ts';
@@ -21,7 +22,8 @@ interface Shape {
 
 export const drain: Lane = {
   name: 'drain',
-  about: 'AMQP to committed Delta by each receiver, beside the genuine client that only counts (lane client)',
+  about:
+    'AMQP to committed Delta by each receiver, from dist, beside the genuine client that only counts (lane client)',
   run: (options) => drainAll(options, { tls: false, bodies: 'hard' }),
 };
 
@@ -41,6 +43,7 @@ export const drainEasy: Lane = {
 
 /** Every subject in turn against one hub that holds the same events. */
 async function drainAll(options: LaneOptions, shape: Shape): Promise<readonly Figure[]> {
+  await buildBundle();
   const hub = await startBenchHub(PARTITIONS);
   try {
     options.say(`filling the hub with ${options.events} events`);

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBenchHub } from '../bench-hub.ts';
 import type { BenchHub } from '../bench-hub.ts';
+import { buildBundle } from '../build-bundle.ts';
 import { runMeasured } from '../measured-process.ts';
 import { spreadOf } from '../statistics.ts';
 import type { Sample } from '../statistics.ts';
@@ -12,14 +13,13 @@ const EVENTS = 10_000;
 const WARM_RUNS = 2;
 const launcher = new URL('../../bin/sluice.js', import.meta.url).pathname;
 const sources = new URL('../run-sources.ts', import.meta.url).pathname;
-const bundle = new URL('../../dist/sluice.js', import.meta.url).pathname;
 
 /** What it costs to look and find nothing: 48 runs a day do hardly more at night. */
 export const empty: Lane = {
   name: 'empty',
-  about:
-    'a run with nothing new to gold over a lake with tables, from src and, where `npm run build` made it, from dist',
+  about: 'a run with nothing new to gold over a lake with tables, from src and from dist',
   async run(options) {
+    await buildBundle();
     const hub = await startBenchHub(4);
     const lake = mkdtempSync(join(tmpdir(), 'sluice-bench-lake-'));
     try {
@@ -34,8 +34,10 @@ export const empty: Lane = {
 };
 
 async function measure(hub: BenchHub, lake: string, options: LaneOptions): Promise<readonly Figure[]> {
-  const subjects = new Map<string, string>([['src', sources]]);
-  if (existsSync(bundle)) subjects.set('dist', launcher);
+  const subjects = new Map([
+    ['src', sources],
+    ['dist', launcher],
+  ]);
   const samples = new Map<string, Sample[]>([...subjects.keys()].map((name) => [name, []]));
   for (let run = 0; run < options.runs + WARM_RUNS; run++) {
     for (const [name, program] of subjects) {

@@ -6,6 +6,7 @@ import { sparkEnvironment, type SparkEnvironment } from '../../src/compare/envir
 import { runReference, type ReferenceRun } from '../../src/compare/reference.ts';
 import { sparkConnection, trustStore } from '../../src/compare/tls.ts';
 import { startBenchHub, type BenchHub } from '../bench-hub.ts';
+import { buildBundle } from '../build-bundle.ts';
 import { runMeasured } from '../measured-process.ts';
 import { ratios, spreadOf, type Sample } from '../statistics.ts';
 import type { Figure, Lane, LaneOptions } from './lane.ts';
@@ -24,6 +25,7 @@ export const sparkDrain: Lane = {
   optional: true,
   async run(options) {
     const spark = await benchSpark();
+    await buildBundle();
     const hub = await startBenchHub(PARTITIONS, TLS_PORT);
     try {
       options.say(`filling the hub with ${options.events} events`);

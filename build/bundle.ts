@@ -11,8 +11,9 @@ const dist = path.join(root, 'dist');
 const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
   readonly dependencies: Readonly<Record<string, string>>;
 };
-/** What start-up waits for and is many files; all else is loaded from node_modules when it is needed. */
-const BUNDLED = /^(@azure\/(core-amqp|event-hubs|storage-blob|identity)|commander|zod|eta|hyparquet|cli-table3)$/;
+/** What a run waits for and is many files; all else is loaded from node_modules when it is needed. */
+const BUNDLED =
+  /^(@azure\/(core-amqp|event-hubs|storage-blob|identity)|@duckdb\/node-api|commander|zod|eta|hyparquet|cli-table3)$/;
 /** Reached by its private names: there must be one of it, in node_modules. */
 const NEVER = ['rhea', 'rhea-promise'];
 

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { createRequire } from 'node:module';
 import type { DuckDBType } from '@duckdb/node-api';
 import { areUtf8, valueAt } from '../base/byte-column.ts';
 import type { ByteColumn } from '../base/byte-column.ts';
@@ -53,8 +52,7 @@ export async function defineColumnSource(
   columns: readonly SourceColumn[],
 ): Promise<HeldRows> {
   const driver = await import('@duckdb/node-api');
-  const require = createRequire(createRequire(import.meta.url).resolve('@duckdb/node-api'));
-  const bindings = require('@duckdb/node-bindings') as Bindings;
+  const { default: bindings } = (await import('@duckdb/node-bindings')) as unknown as { default: Bindings };
   const types: Readonly<Record<ColumnKind, DuckDBType>> = {
     text: driver.VARCHAR,
     integer: driver.INTEGER,

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import type { ByteColumn } from '../base/byte-column.ts';
 import { SluiceError } from '../base/errors.ts';
@@ -146,7 +145,7 @@ async function loadDriver(memoryBytesMax: number): Promise<Driver> {
     const driver = await import('@duckdb/node-api');
     // It prints instants in the process's zone otherwise, whatever the session's.
     driver.DuckDBTimestampTZValue.timezoneOffsetInMinutes = 0;
-    keepByteOrderMarks();
+    await keepByteOrderMarks();
     return driver;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -156,10 +155,9 @@ async function loadDriver(memoryBytesMax: number): Promise<Driver> {
 }
 
 /** The driver's own decoder of texts drops U+FEFF at their head: two texts that differ would come out equal. */
-function keepByteOrderMarks(): void {
-  const main = createRequire(import.meta.url).resolve('@duckdb/node-api');
-  const accessors = createRequire(main)('./vectors/dataAccessors.js') as { textDecoder: unknown };
-  accessors.textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+async function keepByteOrderMarks(): Promise<void> {
+  const { default: accessors } = await import('@duckdb/node-api/lib/vectors/dataAccessors.js');
+  (accessors as { textDecoder: unknown }).textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 }
 
 async function guarded<T>(

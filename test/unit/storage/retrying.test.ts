@@ -100,6 +100,22 @@ describe('a store with retries', () => {
     await expect(read).rejects.toMatchObject({ name: 'AbortError' });
   });
 
+  test('a call that has ended, well or not, leaves nothing behind that waits for its limit', async () => {
+    const waiting = new Set<AbortSignal>();
+    const clock: Clock = {
+      nowMs: () => 0,
+      async sleep(durationMs, stop) {
+        waiting.add(stop);
+        await systemClock.sleep(durationMs, stop).finally(() => waiting.delete(stop));
+      },
+    };
+    const store = withRetries({ ...openMemory(), delete: () => Promise.reject(new Error('no')) }, { clock });
+    await store.put('x', bytes('1'), signal);
+    await expect(store.delete('x', signal)).rejects.toThrow('no');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(waiting.size).toBe(0);
+  });
+
   test('an upload that broke off is done again, over the half that it left', async () => {
     const inner = openMemory();
     let breaks = 1;

@@ -117,42 +117,40 @@ function filesQuery(
     return `${value} AS ${quotedName(name)}`;
   });
   if (fileColumn !== undefined) {
-    columns.push(`${byFile(files, ({ path }) => quotedText(path))} AS ${quotedName(fileColumn)}`);
+    columns.push(`${byFile(files, ({ path }) => path)} AS ${quotedName(fileColumn)}`);
   }
   return `SELECT ${columns.join(', ')} FROM ${readQuery(contract, files, rows)}`;
 }
 
 function partitionValue(name: string, type: ColumnType, files: readonly LocalFile[]): string {
-  const value = byFile(files, ({ values }) => {
-    const found = values[name];
-    return found === null || found === undefined || found === '' ? 'NULL' : quotedText(found);
-  });
+  const value = byFile(files, ({ values }) => values[name] ?? '');
   return `CAST(${value} AS ${duckdbType(type)})`;
 }
 
 /**
- * The text of each file's rows, found by halves of the files' names. DuckDB has one name for a whole vector of a file's
- * rows and compares it once; an entry of a map it would look for row by row, past all the entries before it.
+ * The text of each file's rows, '' as null, found in one text of all the files' names. DuckDB has one name for a whole
+ * vector of a file's rows and looks for it once, where it would go through the entries of a map row by row; and where
+ * it plans a filter it copies the expression for each file, so that a branch a file would make that quadratic. A name
+ * that is not there finds the end of the text, and so ''.
  */
 function byFile(files: readonly LocalFile[], textOf: (file: LocalFile) => string): string {
-  const named = files.map((file) => ({ name: Buffer.from(file.localFile), text: textOf(file) }));
-  const ofRun: Named[] = [];
-  for (const each of named.toSorted((left, right) => Buffer.compare(left.name, right.name))) {
-    if (ofRun.at(-1)?.text !== each.text) ofRun.push(each);
-  }
-  return textAmong(ofRun);
+  const texts = files.map(textOf);
+  const mark = unusedMark([...files.map(({ localFile }) => localFile), ...texts]);
+  const lengths = texts.map((text) => [...text].length);
+  const width = lengths.reduce((widest, length) => Math.max(widest, length), 1);
+  // Before each name its text, of the same width for all.
+  const entries = files.map(({ localFile }, at) => {
+    return `${texts[at]}${mark.repeat(width - (lengths[at] ?? 0))}${mark}${localFile}${mark}`;
+  });
+  const all = quotedText(entries.join('') + mark.repeat(width));
+  const [edge, chars] = [quotedText(mark), String(width)];
+  const found = `rtrim(substr(${all}, strpos(${all}, ${edge} || filename || ${edge}) - ${chars}, ${chars}), ${edge})`;
+  return texts.includes('') ? `nullif(${found}, '')` : found;
 }
 
-interface Named {
-  readonly name: Buffer;
-  readonly text: string;
-}
-
-/** Of runs of files with the same text, in the order of their names, each by its first. */
-function textAmong(runs: readonly Named[]): string {
-  const half = runs.length >> 1;
-  const second = runs[half];
-  if (half === 0 || second === undefined) return second?.text ?? 'NULL';
-  const first = quotedText(second.name.toString());
-  return `CASE WHEN filename < ${first} THEN ${textAmong(runs.slice(0, half))} ELSE ${textAmong(runs.slice(half))} END`;
+/** A character that none of the texts has. */
+function unusedMark(texts: readonly string[]): string {
+  let code = 1;
+  while (texts.some((text) => text.includes(String.fromCharCode(code)))) code += 1;
+  return String.fromCharCode(code);
 }

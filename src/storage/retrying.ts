@@ -100,8 +100,8 @@ async function limited<T>(
   const [ended, within] = [new AbortController(), new AbortController()];
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const stop = (reason: unknown): void => {
-    within.abort(reason);
     reject(reason);
+    within.abort(reason);
   };
   const abort = (): void => stop(signal.reason);
   signal.addEventListener('abort', abort);

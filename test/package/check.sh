@@ -30,6 +30,10 @@ npx sluice ingest-once >receipt.out 2>run.err || { cat receipt.out run.err; exit
 calls=$(npx sluice sql 'SELECT count(*) FROM silver.ivr_calls' --format csv | tail -1)
 [ "$calls" -gt 0 ]
 npx sluice ingest-once | grep -q 'nothing new'
+# The driver of DuckDB is in the bundle: there is one copy of what decodes its texts, which keeps a byte-order mark.
+mv node_modules/@duckdb/node-api node-api
+[ "$(npx sluice sql "SELECT chr(65279) || 'a' AS a" --format csv | tail -1 | od -An -tx1 | tr -d ' \n')" = efbbbf610a ]
+mv node-api node_modules/@duckdb/node-api
 kill "$hub"
 
 # Imports the package's own `sluice/pipeline-kit`, and runs on the bundle.

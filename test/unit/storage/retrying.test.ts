@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../../src/base/clock.ts';
 import { SluiceError } from '../../../src/base/errors.ts';
@@ -114,6 +115,30 @@ describe('a store with retries', () => {
     await expect(store.delete('x', signal)).rejects.toThrow('no');
     await new Promise((resolve) => setImmediate(resolve));
     expect(waiting.size).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('a call that is ended, by its limit or by a stop, is told so, and why', async () => {
+    const told: unknown[] = [];
+    const waiting: ObjectStore = {
+      ...openMemory(),
+      // Ends by itself where it is told to, with an error of its own.
+      read: (_, within) =>
+        new Promise((_resolve, reject) => {
+          within.addEventListener('abort', () => {
+            told.push(within.reason);
+            reject(new Error('ended'));
+          });
+        }),
+    };
+    const limits = { requestMsMax: 20, attemptsMax: 1 };
+    const late = expect.objectContaining({ code: 'storage_unavailable' });
+    await expect(withRetries(waiting, { limits }).read('x', signal)).rejects.toEqual(late);
+    const stop = new AbortController();
+    const reading = withRetries(waiting).read('x', stop.signal);
+    stop.abort('enough');
+    await expect(reading).rejects.toBe('enough');
+    expect(told).toEqual([late, 'enough']);
   });
 
   test('an upload that broke off is done again, over the half that it left', async () => {

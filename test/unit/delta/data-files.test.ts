@@ -188,6 +188,8 @@ describe('a relation', () => {
       partitionColumns: ['day'],
     };
     const odd = ['a', 'A', 'a.b', 'a.parquet', 'it’s', "it's", 'x [1]', 'é', '\u{1F600}', '\u{1}', 'b\u{2}', '%41'];
+    // Within the one, behind what could be a mark, stands the whole name of the other.
+    odd.push(`c\u{1}${path.join(folder, 'names', 'things', 'd')}`, 'd');
     const names = [...odd, ...Array.from({ length: 60 }, (_, index) => `${(index * 37) % 60}`)];
     const days = ['2026-01-05', '2026-01-06', null, '2026-01-07'];
     const files: DataFile[] = [];

@@ -52,7 +52,7 @@ export async function defineColumnSource(
   columns: readonly SourceColumn[],
 ): Promise<HeldRows> {
   const driver = await import('@duckdb/node-api');
-  const { default: bindings } = (await import('@duckdb/node-bindings')) as unknown as { default: Bindings };
+  const { default: bindings } = await import('@duckdb/node-bindings');
   const types: Readonly<Record<ColumnKind, DuckDBType>> = {
     text: driver.VARCHAR,
     integer: driver.INTEGER,

@@ -118,6 +118,7 @@ async function limited<T>(
   } finally {
     signal.removeEventListener('abort', abort);
     ended.abort();
+    // Told by the race above; whichever lost it may fail later, when nobody waits for it.
     for (const promise of [work, stopped]) promise?.catch(() => undefined);
   }
 }

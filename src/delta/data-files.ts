@@ -30,19 +30,17 @@ export async function writeFiles(
   options: WriteOptions = {},
 ): Promise<DataFile[]> {
   if (options.columnsChecked !== true) await checkColumns(database, location, contract, relation);
-  const partitions =
-    options.partition === undefined ? await partitionsOf(database, contract, relation) : [options.partition];
+  const together = options.together === true && contract.partitionColumns.length > 0;
+  const folder = scratch.newFile('');
+  const copies = together
+    ? copyTogether(database, contract, relation, folder, signal, options)
+    : copyInTurn(database, contract, relation, scratch, signal, options);
   const uploads: Promise<DataFile>[] = [];
   try {
-    for (const values of partitions) {
-      signal.throwIfAborted();
-      // All rows have the one value there is: nothing to choose by.
-      const chosen = partitions.length === 1 ? undefined : values;
-      const query = fileQuery(contract, relation, chosen);
-      const written = await writeFile(database, contract, query, values, scratch.newFile('.parquet'), signal, options);
-      if (written === undefined) continue;
-      await options.onWritten?.(written.localFile, written.rows, encodedPath(written.path));
-      const upload = uploadFile(location, contract, written, signal);
+    for await (const { localFile, values, result } of copies) {
+      const path = newFilePath(contract, values);
+      await options.onWritten?.(localFile, Number(result.count), encodedPath(path));
+      const upload = finished(location, contract, { localFile, path, values }, result, signal);
       // Awaited in order below; until then a failure must not count as unhandled.
       upload.catch(() => {});
       uploads.push(upload);
@@ -51,7 +49,64 @@ export async function writeFiles(
     return await Promise.all(uploads);
   } finally {
     await Promise.allSettled(uploads);
+    if (together) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A data file on this machine, and what DuckDB tells of it. */
+interface CopiedFile {
+  readonly localFile: string;
+  readonly values: PartitionValues;
+  readonly result: CopyResult;
+}
+
+/** A statement a partition value, in the order of the relation. */
+async function* copyInTurn(
+  database: Database,
+  contract: TableContract,
+  relation: string,
+  scratch: Scratch,
+  signal: AbortSignal,
+  options: WriteOptions,
+): AsyncGenerator<CopiedFile> {
+  const { partition } = options;
+  const partitions = partition === undefined ? await partitionsOf(database, contract, relation) : [partition];
+  for (const values of partitions) {
+    signal.throwIfAborted();
+    // All rows have the one value there is: nothing to choose by.
+    const { sql, parameters } = fileQuery(contract, relation, partitions.length === 1 ? undefined : values);
+    const localFile = scratch.newFile('.parquet');
+    const copy = `COPY (${sql}) TO $file (${copyOptions(options)})`;
+    const [result] = await database.rows<CopyResult>(copy, { ...parameters, file: localFile }, signal);
+    // No row at all writes no statistics in some versions, and a file of no rows in others.
+    if (result !== undefined && result.count > 0n) yield { localFile, values, result };
+    else await rm(localFile, { force: true });
+  }
+}
+
+/** One statement for all partition values, which DuckDB holds side by side; its files stand in the folder. */
+async function* copyTogether(
+  database: Database,
+  contract: TableContract,
+  relation: string,
+  folder: string,
+  signal: AbortSignal,
+  options: WriteOptions,
+): AsyncGenerator<CopiedFile> {
+  const names = [...dataColumns(contract).map(({ name }) => name), ...contract.partitionColumns];
+  const query = `SELECT ${names.map(quotedName).join(', ')} FROM ${quotedPath(relation)}`;
+  const by = contract.partitionColumns.map(quotedName).join(', ');
+  const copy = `COPY (${query}) TO $folder (${copyOptions(options)}, PARTITION_BY (${by}))`;
+  for (const result of await database.rows<PartitionCopyResult>(copy, { folder }, signal)) {
+    yield { localFile: result.filename, values: Object.fromEntries(result.partition_keys), result };
+  }
+}
+
+function copyOptions({ dictionaries = true, rowGroupRows }: WriteOptions): string {
+  // Of values that differ each, DuckDB builds a dictionary only to throw it away, the sooner the better.
+  const limit = `, DICTIONARY_SIZE_LIMIT ${dictionaries ? limits.dictionaryValuesMax : 1}`;
+  const group = rowGroupRows === undefined ? '' : `, ROW_GROUP_SIZE ${wholeChunks(rowGroupRows)}`;
+  return `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS${limit}${group}`;
 }
 
 export interface WrittenFile {
@@ -108,40 +163,17 @@ function fileQuery(contract: TableContract, relation: string, values: PartitionV
   return { sql: `${all} WHERE ${conditions.join(' AND ')}`, parameters };
 }
 
-/** Undefined where there is no row. */
-async function writeFile(
-  database: Database,
+/** Gathers the statistics of a file that is written and uploads it, beside the writing of the next one. */
+async function finished(
+  location: TableLocation,
   contract: TableContract,
-  query: FileQuery,
-  values: PartitionValues,
-  localFile: string,
+  file: Pick<WrittenFile, 'localFile' | 'path' | 'values'>,
+  result: CopyResult,
   signal: AbortSignal,
-  { dictionaries = true, rowGroupRows }: WriteOptions,
-): Promise<WrittenFile | undefined> {
-  // Of values that differ each, DuckDB builds a dictionary only to throw it away, the sooner the better.
-  const limit = `, DICTIONARY_SIZE_LIMIT ${dictionaries ? limits.dictionaryValuesMax : 1}`;
-  const group = rowGroupRows === undefined ? '' : `, ROW_GROUP_SIZE ${wholeChunks(rowGroupRows)}`;
-  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS${limit}${group}`;
-  const rows = await database.rows<CopyResult>(
-    `COPY (${query.sql}) TO $file (${options})`,
-    { ...query.parameters, file: localFile },
-    signal,
-  );
-  // No row at all writes no statistics in some versions, and a file of no rows in others.
-  const [result] = rows;
-  if (result === undefined || result.count === 0n) {
-    await rm(localFile, { force: true });
-    return undefined;
-  }
-  const found = await columnStatistics(result, localFile);
-  const path = newFilePath(contract, values);
-  return {
-    localFile,
-    path,
-    rows: Number(result.count),
-    values,
-    statistics: statisticsText(contract, result.count, found),
-  };
+): Promise<DataFile> {
+  const found = await columnStatistics(result, file.localFile);
+  const statistics = statisticsText(contract, result.count, found);
+  return uploadFile(location, contract, { ...file, rows: Number(result.count), statistics }, signal);
 }
 
 /** DuckDB ends a row group with the chunk that fills it: it would round up. */
@@ -152,6 +184,11 @@ function wholeChunks(rows: number): number {
 interface CopyResult extends Record<string, unknown> {
   readonly count: bigint;
   readonly column_statistics: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}
+
+interface PartitionCopyResult extends CopyResult {
+  readonly filename: string;
+  readonly partition_keys: ReadonlyMap<string, string | null>;
 }
 
 async function columnStatistics(result: CopyResult, localFile: string): Promise<Map<string, ColumnStatistics>> {

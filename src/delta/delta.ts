@@ -188,6 +188,8 @@ export interface WriteOptions {
   readonly rowGroupRows?: number;
   /** Partition values that all rows have, by whoever knows them: the rows are then read once, not twice. */
   readonly partition?: Readonly<Record<string, string>>;
+  /** All partition values by one statement, their rows in no order: for few small ones. Default false: one by one. */
+  readonly together?: boolean;
   /** Whether `checkColumns` has looked at the columns that the relation is made of; default false. */
   readonly columnsChecked?: boolean;
   /** Looks at each file before it leaves this machine: the local copy, the rows in it, and its path in the log. */
@@ -260,6 +262,18 @@ export function defineRelation(
   options?: RelationOptions,
 ): Promise<void> {
   return relations.defineRelation(database, name, location, contract, files, scratch, signal, options);
+}
+
+/** What `defineRelation` makes a view of, for a statement that reads it once: a query, to stand in brackets. */
+export function relationQuery(
+  location: TableLocation,
+  contract: TableContract,
+  files: Iterable<DataFile>,
+  scratch: Scratch,
+  signal: AbortSignal,
+  options?: RelationOptions,
+): Promise<string> {
+  return relations.relationQuery(location, contract, files, scratch, signal, options);
 }
 
 export interface RelationOptions {

@@ -21,13 +21,25 @@ export async function defineRelation(
   files: Iterable<DataFile>,
   scratch: Scratch,
   signal: AbortSignal,
-  { fileColumn, rows }: RelationOptions = {},
+  options?: RelationOptions,
 ): Promise<void> {
-  const local = await fetchAll(location, [...files], scratch, signal);
+  const query = await relationQuery(location, contract, files, scratch, signal, options);
   const schema = name.split('.').slice(0, -1).join('.');
   if (schema !== '') await database.run(`CREATE SCHEMA IF NOT EXISTS ${quotedPath(schema)}`);
-  const query = local.length === 0 ? emptyQuery(contract, fileColumn) : filesQuery(contract, local, fileColumn, rows);
   await database.run(`CREATE OR REPLACE VIEW ${quotedPath(name)} AS ${query}`);
+}
+
+/** See the door. */
+export async function relationQuery(
+  location: TableLocation,
+  contract: TableContract,
+  files: Iterable<DataFile>,
+  scratch: Scratch,
+  signal: AbortSignal,
+  { fileColumn, rows }: RelationOptions = {},
+): Promise<string> {
+  const local = await fetchAll(location, [...files], scratch, signal);
+  return local.length === 0 ? emptyQuery(contract, fileColumn) : filesQuery(contract, local, fileColumn, rows);
 }
 
 interface LocalFile {

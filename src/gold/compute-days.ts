@@ -4,8 +4,8 @@ import { filled, quoted, quotedList } from '../base/identifiers.ts';
 import { defineRelation, writeFiles, type DataFile, type TableLocation } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import { bytesByDay, daySlices, daysWithAhead } from './day-slices.ts';
-import { filesOf, type PinnedSource } from './pinned-sources.ts';
+import { bytesByDay, daySlices } from './day-slices.ts';
+import { filesForDays, filesOf, type PinnedSource } from './pinned-sources.ts';
 import type { SourceKeys } from './source-keys.ts';
 
 const daysSql = sqlFile(new URL('statements/days.sql', import.meta.url));
@@ -36,14 +36,14 @@ export async function computeDays(
 ): Promise<{ files: DataFile[]; rows: number }> {
   const files: DataFile[] = [];
   let rows = 0;
-  await area.run(ratioSql);
   for (const slice of daySlices(days, bytesOfDay(options.sources), options.sliceDaysMax)) {
     const scratch = options.scratch.scope();
     try {
       rows += await options.measure('model', () => runModel(area, slice, options, scratch, signal));
       const { gold, view } = options;
+      const how = { together: true };
       files.push(
-        ...(await options.measure('write', () => writeFiles(area, gold, view.table, 'rows', scratch, signal))),
+        ...(await options.measure('write', () => writeFiles(area, gold, view.table, 'rows', scratch, signal, how))),
       );
     } finally {
       scratch.release();
@@ -60,11 +60,11 @@ async function runModel(
   scratch: Scratch,
   signal: AbortSignal,
 ): Promise<number> {
-  await area.run(daysSql, { days });
+  await area.run(`${ratioSql};\n${daysSql}`, { days });
   const define = (source: PinnedSource, files: readonly DataFile[]): Promise<void> =>
     defineRelation(area, source.read.table, source.location, source.contract, files, scratch, signal);
   for (const source of sources) {
-    if (source.read.by === undefined) await define(source, windowed(source, days));
+    if (source.read.by === undefined) await define(source, filesForDays(source, days));
   }
   // After those whose rows they go by.
   for (const source of sources) {
@@ -72,24 +72,18 @@ async function runModel(
     const day = sources.find(({ read }) => read.table === by?.of)?.read.window?.column;
     if (by === undefined || day === undefined) continue;
     await area.run(filled(ownKeysSql, { columns: quotedList(by.columns), of: quoted(by.of), day: quoted(day) }));
-    await define(source, await keys.find(source, by.columns, 'own_keys', signal));
+    await define(source, await keys.find(source, by.columns, { relation: 'own_keys' }, signal));
   }
   const columns = quotedList(view.table.columns.map(({ name }) => name));
-  await area.run(filled(rowsSql, { columns, model: sqlFile(view.model) }), undefined, signal);
-  await audit(area, filled(ownDaysSql, { day: quoted(view.dayColumn) }), gold.root, 'own_days.sql');
-  for (const url of view.audits) {
-    await audit(area, sqlFile(url), gold.root, url.pathname.split('/').at(-1) ?? url.pathname);
-  }
-  const [count] = await area.rows<{ rows: bigint }>('SELECT count(*) AS "rows" FROM "rows"');
-  return Number(count?.rows ?? 0);
-}
-
-/** The source's files that the model needs for these days. */
-function windowed(source: PinnedSource, days: readonly string[]): DataFile[] {
-  const { window } = source.read;
-  if (window === undefined) return filesOf(source);
-  const needed = daysWithAhead(days, window.daysAhead);
-  return filesOf(source).filter(({ partitionValues }) => needed.has(partitionValues[window.column] ?? ''));
+  const made = filled(rowsSql, { columns, model: sqlFile(view.model) });
+  const [count] = await area.rows<{ Count: bigint }>(made, undefined, signal);
+  const audits = view.audits.map((url) => ({
+    name: url.pathname.split('/').at(-1) ?? url.pathname,
+    sql: sqlFile(url),
+  }));
+  const ownDays = { name: 'own_days.sql', sql: filled(ownDaysSql, { day: quoted(view.dayColumn) }) };
+  await audit(area, [ownDays, ...audits], gold.root);
+  return Number(count?.Count ?? 0);
 }
 
 /** Bytes that the sources with a window have on a day. */

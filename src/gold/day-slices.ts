@@ -46,13 +46,16 @@ export function bytesByDay(files: Iterable<DataFile>, column: string): ReadonlyM
   return bytes;
 }
 
-/** The days, each with so many after it. */
-export function daysWithAhead(days: readonly string[], daysAhead: number): Set<string> {
-  const needed = new Set<string>();
+/** The days, each with so many before and after it. */
+export function daysAround(
+  days: Iterable<string>,
+  { before = 0, ahead = 0 }: { readonly before?: number; readonly ahead?: number },
+): Set<string> {
+  const around = new Set<string>();
   for (const day of days) {
-    for (let ahead = 0; ahead <= daysAhead; ahead++) {
-      needed.add(new Date(Date.parse(day) + ahead * DAY_MS).toISOString().slice(0, 10));
+    for (let offset = -before; offset <= ahead; offset++) {
+      around.add(new Date(Date.parse(day) + offset * DAY_MS).toISOString().slice(0, 10));
     }
   }
-  return needed;
+  return around;
 }

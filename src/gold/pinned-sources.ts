@@ -1,6 +1,6 @@
 import type { GoldSource, TableContract } from '../../schemas/contract.ts';
 import { changesBetween, readSnapshot, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
-import { shareOfSlice } from './day-slices.ts';
+import { daysAround, shareOfSlice } from './day-slices.ts';
 import type { GoldOptions } from './gold.ts';
 
 /** A table that the view reads, at the version this step works on. */
@@ -75,4 +75,18 @@ export function shareOfChanges(changes: readonly SourceChanges[]): number {
 /** The files of the source, as pinned. */
 export function filesOf({ snapshot }: PinnedSource): DataFile[] {
   return [...(snapshot?.files.values() ?? [])];
+}
+
+/** The source's files that the model needs for these days. */
+export function filesForDays(source: PinnedSource, days: readonly string[]): DataFile[] {
+  const { window } = source.read;
+  if (window === undefined) return filesOf(source);
+  const needed = daysAround(days, { ahead: window.daysAhead });
+  return filesOf(source).filter(({ partitionValues }) => needed.has(partitionValues[window.column] ?? ''));
+}
+
+/** What the files that are read by day take for these days of the memory that one group of days may take. */
+export function shareOfDays(sources: readonly PinnedSource[], days: readonly string[]): number {
+  const dated = sources.filter(({ read }) => read.window !== undefined);
+  return shareOfSlice(dated.flatMap((source) => filesForDays(source, days)));
 }

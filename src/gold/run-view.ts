@@ -7,7 +7,7 @@ import { checkWritable, commit, ensureTable, readSnapshot } from '../delta/delta
 import type { Change, DataFile, Snapshot } from '../delta/delta.ts';
 import { computeDays } from './compute-days.ts';
 import type { GoldOptions, GoldOutcome } from './gold.ts';
-import { changesOf, isPending, pinSources, shareOfChanges } from './pinned-sources.ts';
+import { changesOf, isPending, pinSources, shareOfChanges, shareOfDays } from './pinned-sources.ts';
 import type { PinnedSource, SourceChanges } from './pinned-sources.ts';
 import { openSourceKeys } from './source-keys.ts';
 import { touchDays } from './touch-days.ts';
@@ -91,7 +91,8 @@ async function workOf(
   const replaces = sources.some((source) => source.replaces);
   if (!moved && rebuild === undefined && !replaces) return NO_WORK;
   const work = (): Promise<Work> => changeDays(options, snapshot, sources, changes, measure, signal);
-  const share = rebuild === undefined && !replaces ? shareOfChanges(changes) : 1;
+  const isBounded = rebuild !== 'all' && !replaces;
+  const share = isBounded ? shareOfChanges(changes) + shareOfDays(sources, rebuild ?? []) : 1;
   return options.memory?.within(share, work) ?? work();
 }
 

@@ -1,13 +1,13 @@
 import type { Log } from '../base/log.ts';
 import type { DataFile } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
-import { openKeyPacks, type KeyPacks } from '../keys/keys.ts';
+import { openKeyPacks, type KeyPacks, type WantedKeys } from '../keys/keys.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { filesOf, type PinnedSource } from './pinned-sources.ts';
 
 /** Finds the files of a view's sources that hold a key. Packs are opened once a source and locator. */
 export interface SourceKeys {
-  find(source: PinnedSource, columns: readonly string[], wanted: string, signal: AbortSignal): Promise<DataFile[]>;
+  find(source: PinnedSource, columns: readonly string[], wanted: WantedKeys, signal: AbortSignal): Promise<DataFile[]>;
   /** Writes packs of files that were in none. */
   save(signal: AbortSignal): Promise<void>;
 }
@@ -23,7 +23,7 @@ export function openSourceKeys(area: Database, tools: { readonly scratch: Scratc
         found = { source, packs: openKeyPacks(area, { ...tools, table, contract, columns }) };
         opened.set(name, found);
       }
-      return found.packs.find(filesOf(source), { relation: wanted }, signal);
+      return found.packs.find(filesOf(source), wanted, signal);
     },
     async save(signal) {
       for (const { source, packs } of opened.values()) await packs.save(source.snapshot?.files ?? new Map(), signal);

@@ -1,19 +1,27 @@
 import type { GoldLook, GoldViewContract } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
 import { filled, quoted, quotedList } from '../base/identifiers.ts';
-import { defineRelation, rowCountOf, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
+import { MemoryShares } from '../base/memory-shares.ts';
+import { sideBySide } from '../base/side-by-side.ts';
+import { inWorkArea } from '../base/work-area.ts';
+import {
+  defineRelation,
+  relationQuery,
+  rowCountOf,
+  type DataFile,
+  type Snapshot,
+  type TableLocation,
+} from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
-import { bytesByDay, daySlices } from './day-slices.ts';
+import { bytesByDay, daysAround, daySlices, shareOfSlice } from './day-slices.ts';
 import { filesOf, type PinnedSource, type SourceChanges } from './pinned-sources.ts';
 import type { SourceKeys } from './source-keys.ts';
 
 const allChangedSql = sqlFile(new URL('statements/all-changed.sql', import.meta.url));
 const changedSql = sqlFile(new URL('statements/changed.sql', import.meta.url));
-const daysAroundSql = sqlFile(new URL('statements/days-around.sql', import.meta.url));
+const changedDaysSql = sqlFile(new URL('statements/changed-days.sql', import.meta.url));
 const touchSql = sqlFile(new URL('statements/touch.sql', import.meta.url));
-const touchKnownSql = sqlFile(new URL('statements/touch-known.sql', import.meta.url));
-const listTouchedSql = sqlFile(new URL('statements/list-touched.sql', import.meta.url));
 
 /** When a row was written is no part of what it says. */
 const LOADED_AT = 'loaded_at';
@@ -36,30 +44,35 @@ export interface TouchOptions {
 /**
  * The days that the changes touch (domain section 4): each source's changed rows, old and new, as `changed`, through
  * the view's SQL for that source. What that reads beside them is narrowed to the files that its `looksAt` names.
+ * Sources are looked at side by side, as far as one slice's memory is enough for them.
  */
 export async function touchDays(
-  area: Database,
+  database: Database,
   changes: readonly SourceChanges[],
   options: TouchOptions,
   signal: AbortSignal,
 ): Promise<Touched> {
   const { snapshot, view } = options;
-  await area.run('CREATE OR REPLACE TABLE touched (day DATE)');
-  const known = daysOf(snapshot.files.values(), view.dayColumn);
+  const days = new Set<string>();
+  const add = (more: readonly string[]): void => more.forEach((day) => days.add(day));
   // Days that are there may have lost their rows.
-  if (changes.some(({ source }) => source.replaces)) await touchAll(area, known);
+  if (changes.some(({ source }) => source.replaces)) add(daysOf(snapshot.files.values(), view.dayColumn));
   const dated = changes.filter(({ source }) => source.read.window !== undefined);
   // Rows of the view stand on the days of the source with a window: where that is new to it, no other touches more.
-  const isFirst = dated.length === 1 && dated.every(({ source }) => source.from === undefined);
-  let rowsChanged = 0;
-  for (const change of changes) {
-    const { window } = change.source.read;
-    if (isFirst) rowsChanged += rowCount([...change.added, ...change.removed]);
-    else rowsChanged += await touchBy(area, change, changes, options, signal);
-    if (isFirst && window !== undefined) await touchAll(area, daysOf(change.added, window.column));
+  if (dated.length === 1 && dated.every(({ source }) => source.from === undefined)) {
+    for (const { source, added } of dated) add(daysOf(added, source.read.window?.column ?? ''));
+    const files = changes.flatMap(({ added, removed }) => [...added, ...removed]);
+    return { days: [...days].toSorted(), rowsChanged: rowCount(files) };
   }
-  const rows = await area.rows<{ day: string }>(listTouchedSql);
-  return { days: rows.map(({ day }) => day), rowsChanged };
+  const memory = new MemoryShares();
+  const touched: Touched[] = [];
+  await sideBySide(changes, (change) => touchBy(database, change, changes, { ...options, memory }, signal), touched);
+  for (const found of touched) add(found.days);
+  return { days: [...days].toSorted(), rowsChanged: touched.reduce((sum, { rowsChanged }) => sum + rowsChanged, 0) };
+}
+
+interface SliceOptions extends TouchOptions {
+  readonly memory: MemoryShares;
 }
 
 /**
@@ -67,23 +80,38 @@ export async function touchDays(
  * one in its slice and a new one in the other.
  */
 async function touchBy(
-  area: Database,
+  database: Database,
   { source, added, removed }: SourceChanges,
   changes: readonly SourceChanges[],
-  options: TouchOptions,
+  options: SliceOptions,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Touched | undefined> {
   const files = [...added, ...removed];
+  if (files.length === 0) return undefined;
   const [day = ''] = source.contract.partitionColumns;
   const bytes = bytesByDay(files, day);
   const dayOf = ({ partitionValues }: DataFile): string => partitionValues[day] ?? '';
-  let rows = 0;
-  for (const slice of daySlices([...bytes.keys()].toSorted(), (value) => bytes.get(value) ?? 0)) {
-    const within = (file: DataFile): boolean => slice.includes(dayOf(file));
-    const part = { source, added: added.filter(within), removed: removed.filter(within) };
-    rows += await touchBySlice(area, part, changes, options, signal);
-  }
-  return rows;
+  const days = new Set<string>();
+  let rowsChanged = 0;
+  const slices = daySlices([...bytes.keys()].toSorted(), (value) => bytes.get(value) ?? 0);
+  const name = `gold_${options.view.name}/${source.read.table}`;
+  await inWorkArea(
+    database,
+    name,
+    async (area) => {
+      for (const slice of slices) {
+        const within = (file: DataFile): boolean => slice.includes(dayOf(file));
+        const part = { source, added: added.filter(within), removed: removed.filter(within) };
+        const found = await options.memory.within(shareOfSlice(files.filter(within)), () =>
+          touchBySlice(area, part, changes, options, signal),
+        );
+        rowsChanged += found.rowsChanged;
+        for (const each of found.days) days.add(each);
+      }
+    },
+    signal,
+  );
+  return { days: [...days], rowsChanged };
 }
 
 async function touchBySlice(
@@ -92,27 +120,38 @@ async function touchBySlice(
   changes: readonly SourceChanges[],
   options: TouchOptions,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Touched> {
   const scratch = options.scratch.scope();
   try {
-    const { location, contract, read } = source;
-    const columns = contract.columns.map(({ name }) => name).filter((name) => name !== LOADED_AT);
-    await defineRelation(area, 'new_rows', location, contract, added, scratch, signal);
-    if (removed.length > 0) await defineRelation(area, 'old_rows', location, contract, removed, scratch, signal);
-    const sql = removed.length > 0 ? changedSql : allChangedSql;
-    await area.run(filled(sql, { columns: quotedList(columns) }), undefined, signal);
-    const [count] = await area.rows<{ rows: bigint }>('SELECT count(*) AS "rows" FROM changed');
-    const rows = Number(count?.rows ?? 0);
-    if (rows === 0) return 0;
+    const { read } = source;
+    const rowsChanged = await makeChanged(area, { source, added, removed }, scratch, signal);
+    if (rowsChanged === 0) return { days: [], rowsChanged };
     const looksAt = read.looksAt ?? options.view.reads.map(({ table }): GoldLook => ({ table }));
     for (const [table, looks] of Map.groupBy(looksAt, (look) => look.table)) {
       await defineLook(area, table, looks, changes, { ...options, scratch }, signal);
     }
-    await area.run(filled(touchSql, { touched_days: sqlFile(read.touchedDays) }), undefined, signal);
-    return rows;
+    const sql = filled(touchSql, { touched_days: sqlFile(read.touchedDays) });
+    const days = await area.rows<{ day: string }>(sql, undefined, signal);
+    return { days: days.map(({ day }) => day), rowsChanged };
   } finally {
     scratch.release();
   }
+}
+
+/** Makes the table `changed`; gives the number of its rows. */
+async function makeChanged(
+  area: Database,
+  { source: { location, contract }, added, removed }: SourceChanges,
+  scratch: Scratch,
+  signal: AbortSignal,
+): Promise<number> {
+  const columns = quotedList(contract.columns.map(({ name }) => name).filter((name) => name !== LOADED_AT));
+  const query = (files: readonly DataFile[]): Promise<string> =>
+    relationQuery(location, contract, files, scratch, signal);
+  const parts = { columns, new_rows: await query(added), old_rows: await query(removed) };
+  const sql = filled(removed.length > 0 ? changedSql : allChangedSql, parts);
+  const [count] = await area.rows<{ Count: bigint }>(sql, undefined, signal);
+  return Number(count?.Count ?? 0);
 }
 
 /** The relation that `touchedDays` reads by this name: of the table's files those that one of the rules names. */
@@ -143,20 +182,16 @@ async function filesFor(
   keys: SourceKeys,
   signal: AbortSignal,
 ): Promise<DataFile[]> {
-  if (by !== undefined) return keys.find(source, by, 'changed', signal);
+  if (by !== undefined) return keys.find(source, by, { relation: 'changed', area }, signal);
   if (window === undefined) return filesOf(source);
-  const sql = filled(daysAroundSql, { column: quoted(window.column) });
-  const rows = await area.rows<{ day: string }>(sql, { days_before: BigInt(window.daysBefore) });
-  const days = new Set(rows.map(({ day }) => day));
+  const rows = await area.rows<{ day: string }>(filled(changedDaysSql, { column: quoted(window.column) }));
+  const changedDays = rows.map(({ day }) => day);
+  const days = daysAround(changedDays, { before: window.daysBefore });
   return filesOf(source).filter(({ partitionValues }) => days.has(partitionValues[window.column] ?? ''));
 }
 
 function daysOf(files: Iterable<DataFile>, column: string): string[] {
   return [...new Set([...files].flatMap(({ partitionValues }) => partitionValues[column] ?? []))];
-}
-
-async function touchAll(area: Database, days: readonly string[]): Promise<void> {
-  if (days.length > 0) await area.run(touchKnownSql, { days });
 }
 
 function rowCount(files: readonly DataFile[]): number {

@@ -52,10 +52,8 @@ class TablePacks implements KeyPacks {
       for (const path of pack.files) known.add(path);
       for (const path of holding) found.add(path);
     }
-    await this.#gather(
-      live.filter(({ path }) => !known.has(path)),
-      signal,
-    );
+    const unknown = live.filter(({ path }) => !known.has(path));
+    await this.#gather(wanted.area ?? this.#area, unknown, signal);
     const isWanted = new Set(this.#gathered.size === 0 ? [] : hashes);
     for (const [path, own] of this.#gathered) if (own.some((hash) => isWanted.has(hash))) found.add(path);
     return live.filter(({ path }) => found.has(path));
@@ -119,7 +117,7 @@ class TablePacks implements KeyPacks {
     return packs;
   }
 
-  async #gather(files: readonly DataFile[], signal: AbortSignal): Promise<void> {
+  async #gather(area: Database, files: readonly DataFile[], signal: AbortSignal): Promise<void> {
     const { table } = this.#options;
     for (const file of files) {
       signal.throwIfAborted();
@@ -127,7 +125,7 @@ class TablePacks implements KeyPacks {
       try {
         const local = await scratch.fetch(table.store, objectPathOf(table, file), signal);
         // Of many files at once each hash is held once.
-        this.#gathered.set(file.path, withoutRepeats((await this.#hashesIn(this.#area, local, signal)).toSorted()));
+        this.#gathered.set(file.path, withoutRepeats((await this.#hashesIn(area, local, signal)).toSorted()));
       } finally {
         scratch.release();
       }
@@ -146,10 +144,10 @@ class TablePacks implements KeyPacks {
     }
   }
 
-  async #hashesOf({ relation, file }: WantedKeys, signal: AbortSignal): Promise<Float64Array> {
+  async #hashesOf({ relation, file, area = this.#area }: WantedKeys, signal: AbortSignal): Promise<Float64Array> {
     const read = file === undefined ? undefined : await hashesOfFile(file, this.#columns, signal);
     const from = { sql: quoted(relation) };
-    return read ?? hashesOfRelation(this.#area, from, this.#columns, this.#options.scratch, signal);
+    return read ?? hashesOfRelation(area, from, this.#columns, this.#options.scratch, signal);
   }
 
   async #hashesIn(database: Database, file: string, signal?: AbortSignal): Promise<Float64Array> {

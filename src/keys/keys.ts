@@ -29,6 +29,8 @@ export interface KeyOptions {
 export interface WantedKeys {
   readonly relation: string;
   readonly file?: string;
+  /** The work area of the relation, where it is another than that of the packs. */
+  readonly area?: Database;
 }
 
 export interface KeyPacks {

@@ -105,36 +105,44 @@ export class PackFile {
   /** Those of its files that hold one of the hashes, which are in order. */
   async holding(hashes: Float64Array): Promise<Set<string>> {
     const isFound = new Uint8Array(this.files.length);
-    const { fileScale, bucketHashes } = this.layout;
     const atOnce = hashes.length < limits.windowedFrom ? 0 : limits.windowEntries;
+    const room = new Uint32Array(atOnce);
     const handle = await open(this.#file);
     try {
-      const room = new Uint32Array(atOnce);
-      let window = room;
-      let [windowFrom, windowEnd] = [0, 0];
-      for (const hash of hashes) {
-        const bucket = Math.floor(hash / bucketHashes);
-        const [from, end] = [this.#bucketStart(bucket), this.#bucketEnds[bucket] as number];
-        if (from === end) continue;
-        if (end > windowEnd) {
-          [windowFrom, windowEnd] = [from, Math.min(Math.max(end, from + atOnce), this.#bucketStart(Infinity))];
-          window = await this.#entries(handle, windowFrom, windowEnd, room);
-        }
-        const first = (hash % bucketHashes) * fileScale;
-        for (
-          let place = placeOf(window, first, from - windowFrom, end - windowFrom);
-          place < end - windowFrom;
-          place++
-        ) {
-          const file = (window[place] as number) - first;
-          if (file >= fileScale) break;
-          isFound[file] = 1;
-        }
+      for (let at = this.#mark(hashes, 0, room, 0, 0, isFound); at < hashes.length;) {
+        const bucket = this.#bucketOf(hashes[at] as number);
+        const from = this.#bucketStart(bucket);
+        const end = Math.min(Math.max(this.#bucketStart(bucket + 1), from + atOnce), this.#bucketStart(Infinity));
+        const window = await this.#entries(handle, from, end, room);
+        at = this.#mark(hashes, at, window, from, end, isFound);
       }
     } finally {
       await handle.close();
     }
     return new Set(this.files.filter((_, file) => isFound[file] === 1));
+  }
+
+  /** Looks up the hashes from `at` on in the entries from `from` to `end`; gives the first whose bucket they lack. */
+  #mark(hashes: Float64Array, at: number, window: Uint32Array, from: number, end: number, isFound: Uint8Array): number {
+    const { fileScale, bucketHashes } = this.layout;
+    for (let next = at; next < hashes.length; next++) {
+      const hash = hashes[next] as number;
+      const bucket = this.#bucketOf(hash);
+      const [bucketFrom, bucketEnd] = [this.#bucketStart(bucket), this.#bucketEnds[bucket] as number];
+      if (bucketFrom === bucketEnd) continue;
+      if (bucketEnd > end) return next;
+      const first = (hash % bucketHashes) * fileScale;
+      for (let place = placeOf(window, first, bucketFrom - from, bucketEnd - from); place < bucketEnd - from; place++) {
+        const file = (window[place] as number) - first;
+        if (file >= fileScale) break;
+        isFound[file] = 1;
+      }
+    }
+    return hashes.length;
+  }
+
+  #bucketOf(hash: number): number {
+    return Math.floor(hash / this.layout.bucketHashes);
   }
 
   /** Calls back for each entry of a part, with the hash from the part's first one on and the file's number. */

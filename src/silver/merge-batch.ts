@@ -115,9 +115,9 @@ async function findChanges(
   await area.run('CREATE OR REPLACE VIEW "rows" AS FROM fresh');
   for (const url of dataset.audits) {
     const name = present(url.pathname.split('/').at(-1), 'file name');
-    await audit(area, sqlFile(url), location.root, name);
+    await audit(area, [{ name, sql: sqlFile(url) }], location.root);
   }
-  await audit(area, filled(oneRowAKeySql, parts), location.root, 'one_row_a_key.sql');
+  await audit(area, [{ name: 'one_row_a_key.sql', sql: filled(oneRowAKeySql, parts) }], location.root);
   const [counted] = await area.rows<Record<CountedRows, bigint>>(filled(countMergeSql, parts));
   const counts = numbers(present(counted, 'counts of a merge'));
   await area.run(

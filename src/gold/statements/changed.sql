@@ -3,9 +3,9 @@
 CREATE OR REPLACE TABLE changed AS
 SELECT {columns}
 FROM (
-  SELECT {columns}, 1 AS times FROM new_rows
+  SELECT {columns}, 1 AS times FROM ({new_rows})
   UNION ALL
-  SELECT {columns}, -1 FROM old_rows
+  SELECT {columns}, -1 FROM ({old_rows})
 )
 GROUP BY {columns}
 HAVING sum(times) <> 0

@@ -1,3 +1,3 @@
-INSERT INTO touched SELECT day FROM (
+SELECT DISTINCT day::VARCHAR AS day FROM (
 {touched_days}
-)
+) WHERE day IS NOT NULL

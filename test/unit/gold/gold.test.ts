@@ -247,6 +247,21 @@ describe('touched days', () => {
     expect((await rowsOf('agent_daily'))['2026-01-12 4']).toMatchObject({ agent_name: 'Caio' });
   });
 
+  test('what changed in several sources at once touches the days of each, and counts together', async () => {
+    await lake.agents([
+      { agent_id: '1', agent_name: 'Ana' },
+      { agent_id: '2', agent_name: 'Bia' },
+    ]);
+    const outcomes = await arrive([
+      survey({ call_id: 'c0', produced_at: '2026-01-20T00:00:00Z' }),
+      leg({ call_id: 'new', leg_id: 'n', customer_id: 9, started_at: at('2026-02-01') }),
+    ]);
+    const days = ['2026-01-05', '2026-01-06', '2026-01-12', '2026-02-01'];
+    // The survey before and after, a leg, an agent.
+    expect(outcomes['agent_daily']).toMatchObject({ daysRewritten: days, rowsIn: 4 });
+    expect(outcomes['queue_daily']).toMatchObject({ daysRewritten: [], rowsIn: 1 });
+  });
+
   test('a source that was made anew is read from its beginning, and days it lost go', async () => {
     for await (const { path } of lake.store.list('bronze/call_legs/', signal)) await lake.store.delete(path, signal);
     for await (const { path } of lake.store.list('silver/call_legs/', signal)) await lake.store.delete(path, signal);

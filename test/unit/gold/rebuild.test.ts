@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { MemoryShares } from '../../../src/base/memory-shares.ts';
 import { callCentre } from '../../../src/pipeline.ts';
 import { leg } from '../../support/call-centre-events.ts';
 import { openWorkshop, present, SmallLake, type Workshop } from '../../support/small-lake.ts';
@@ -37,6 +38,25 @@ test('one day asked for: that day and the touched ones, so that the view is as i
   expect(await days()).toEqual(['2026-01-05 2', '2026-01-08 1']);
   expect((await lake.gold('agent_daily', { rebuild: ['2026-01-08'] })).daysRewritten).toEqual(['2026-01-08']);
   expect((await lake.gold('agent_daily', { rebuild: ['2025-01-01'] })).daysRewritten).toEqual([]);
+});
+
+test('days asked for take memory by their files; every day takes all of it', async () => {
+  class Recorded extends MemoryShares {
+    readonly shares: number[] = [];
+    override within<T>(share: number, action: () => Promise<T>): Promise<T> {
+      this.shares.push(share);
+      return super.within(share, action);
+    }
+  }
+  const memory = new Recorded();
+  await lake.gold('agent_daily', { memory, rebuild: ['2026-01-08'] });
+  await lake.gold('agent_daily', { memory, rebuild: ['2026-01-05', '2026-01-08'] });
+  await lake.gold('agent_daily', { memory, rebuild: 'all' });
+  const [one = 0, two = 0, all] = memory.shares;
+  expect(one).toBeGreaterThan(0);
+  expect(two).toBeGreaterThan(one);
+  expect(two).toBeLessThan(0.01);
+  expect(all).toBe(1);
 });
 
 test('silver files that are gone before gold compared them: refused, and every day anew mends it', async () => {

@@ -1,0 +1,1 @@
+SELECT DISTINCT {column}::VARCHAR AS day FROM changed WHERE {column} IS NOT NULL

@@ -1,1 +1,0 @@
-INSERT INTO touched SELECT unnest($days)::DATE

@@ -20,4 +20,4 @@ COPY (
       protocol: 'STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER)'
     }
   )
-) TO $file (FORMAT parquet, COMPRESSION snappy)
+) TO $file (FORMAT parquet, COMPRESSION zstd)

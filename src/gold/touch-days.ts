@@ -102,9 +102,12 @@ async function touchBy(
       for (const slice of slices) {
         const within = (file: DataFile): boolean => slice.includes(dayOf(file));
         const part = { source, added: added.filter(within), removed: removed.filter(within) };
-        const found = await options.memory.within(shareOfSlice(files.filter(within)), () =>
-          touchBySlice(area, part, changes, options, signal),
-        );
+        const found = await options.memory.within(shareOfSlice(files.filter(within)), async () => {
+          const touched = await touchBySlice(area, part, changes, options, signal);
+          // The next slice may have to wait for the memory that these rows are in.
+          if (slices.length > 1) await area.run('DROP TABLE changed');
+          return touched;
+        });
         rowsChanged += found.rowsChanged;
         for (const each of found.days) days.add(each);
       }

@@ -29,6 +29,8 @@ class TablePacks implements KeyPacks {
   readonly #columns: readonly Column[];
   /** The hashes of files that are in no pack yet. */
   readonly #gathered = new Map<string, Float64Array>();
+  /** Ends with the gathering that was asked for last. */
+  #gathering: Promise<void> = Promise.resolve();
   /** Packs that were read, by their paths. */
   readonly #read = new Map<string, PackFile>();
 
@@ -53,7 +55,7 @@ class TablePacks implements KeyPacks {
       for (const path of holding) found.add(path);
     }
     const unknown = live.filter(({ path }) => !known.has(path));
-    await this.#gather(wanted.area ?? this.#area, unknown, signal);
+    await this.#gatherOnce(wanted.area ?? this.#area, unknown, signal);
     const isWanted = new Set(this.#gathered.size === 0 ? [] : hashes);
     for (const [path, own] of this.#gathered) if (own.some((hash) => isWanted.has(hash))) found.add(path);
     return live.filter(({ path }) => found.has(path));
@@ -115,6 +117,18 @@ class TablePacks implements KeyPacks {
       if (name.test(found.path.slice(prefix.length))) packs.push(found);
     }
     return packs;
+  }
+
+  /** Look-ups side by side wait for each other here, so that a file is read once. */
+  async #gatherOnce(area: Database, files: readonly DataFile[], signal: AbortSignal): Promise<void> {
+    if (files.length === 0) return;
+    const turn = this.#gathering.then(() => {
+      const missing = files.filter(({ path }) => !this.#gathered.has(path));
+      return this.#gather(area, missing, signal);
+    });
+    // Whoever asked is told; the next one tries by itself.
+    this.#gathering = turn.catch(() => {});
+    await turn;
   }
 
   async #gather(area: Database, files: readonly DataFile[], signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import { zstdDecompress } from 'node:zlib';
 import { snappyUncompress } from 'hyparquet';
 import { present } from '../base/assert.ts';
 import { releaseMemory } from '../base/release-memory.ts';
+import { ENCODING, LEVELS_LENGTH_BYTES, numberOf, PAGE, PAGE_BYTES_MAX, structOf } from './page-header.ts';
 import { fromDictionary, NO_NULLS, readLevels, readNumbers, readRuns, readTexts } from './page-values.ts';
 import type { Levels, PageValues } from './page-values.ts';
 import type { ParquetType, StoredValues } from './parquet.ts';
@@ -12,12 +13,6 @@ export const READABLE_CODECS = ['UNCOMPRESSED', 'ZSTD', 'SNAPPY'] as const;
 /** Those of levels included. */
 export const READABLE_ENCODINGS = ['PLAIN', 'RLE', 'BIT_PACKED', 'PLAIN_DICTIONARY', 'RLE_DICTIONARY'] as const;
 
-// Numbers of parquet.thrift (apache/parquet-format).
-const PAGE = { data: 0, index: 1, dictionary: 2, dataV2: 3 } as const;
-const ENCODING = { plain: 0, plainDictionary: 2, rleDictionary: 8 } as const;
-const LEVELS_LENGTH_BYTES = 4;
-/** No writer makes larger ones: a length beyond it is none. */
-const PAGE_BYTES_MAX = 512 * 1024 * 1024;
 /** Of Node's zlib. */
 const CHUNK_BYTES_MIN = 64;
 
@@ -206,16 +201,4 @@ function placesOf(content: Uint8Array, from: number, count: number): Int32Array 
   const bitWidth = content[from] ?? 0;
   if (bitWidth > 31) throw new RangeError('places in a dictionary are too wide');
   return bitWidth === 0 ? new Int32Array(count) : readRuns(content, from + 1, content.length, count, bitWidth);
-}
-
-function numberOf(struct: ThriftStruct, id: number): number {
-  const value = struct[id];
-  if (typeof value !== 'number' || value < 0) throw new RangeError(`a page header has no field ${id}`);
-  return value;
-}
-
-function structOf(struct: ThriftStruct, id: number): ThriftStruct {
-  const value = struct[id];
-  if (typeof value !== 'object') throw new RangeError(`a page header has no field ${id}`);
-  return value;
 }

@@ -14,7 +14,13 @@ export async function readFooter(handle: FileHandle, parsers: Partial<ParquetPar
   const footerBytes = tail.readUInt32LE(0) + TAIL_BYTES;
   if (footerBytes > size) throw new RangeError('the footer is longer than the file');
   const footer = await readFully(handle, size - footerBytes, footerBytes);
-  return parquetMetadata(footer.buffer, { parsers: parsers as ParquetParsers });
+  return parseFooter(footer.buffer, parsers);
+}
+
+/** Of bytes that end as the file does. Throws what the parser throws. */
+export function parseFooter(bytes: ArrayBuffer, parsers: Partial<ParquetParsers> = {}): FileMetaData {
+  // Looking for columns of maps never ends where a damaged schema has less than no children.
+  return parquetMetadata(bytes, { parsers: parsers as ParquetParsers, geoparquet: false });
 }
 
 export async function readFully(handle: FileHandle, from: number, length: number): Promise<Buffer<ArrayBuffer>> {

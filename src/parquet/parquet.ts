@@ -1,4 +1,7 @@
+import type { FileMetaData } from 'hyparquet';
 import type { ByteColumn } from '../base/byte-column.ts';
+import { parseFooter } from './footer.ts';
+import { readNestedLeaves as readLeaves } from './nested-leaves.ts';
 import { ParquetFile } from './parquet-file.ts';
 import { openStoredFile } from './stored-file.ts';
 import * as bounds from './text-bounds.ts';
@@ -120,6 +123,47 @@ export interface StoredFile {
  */
 export function openParquetFile(file: string, columns: readonly StoredColumn[]): Promise<StoredFile | undefined> {
   return openStoredFile(file, columns);
+}
+
+/** Integers beyond 2^53 are rounded. */
+export type LeafValue = string | number | boolean;
+
+/** A leaf of a row group whose columns are nested, slot by slot: in a list that is empty or null a row has one too. */
+export interface NestedLeaf {
+  /** From the root: `['add', 'partitionValues', 'key_value', 'key']`. */
+  readonly path: readonly string[];
+  /** The level of a slot with a value, and that from which a repeated group, where there is one, has an element. */
+  readonly definitionMax: number;
+  readonly repeatedAt: number;
+  /** 0 or 1. */
+  readonly repetitionMax: number;
+  readonly definitions: Int32Array;
+  /** 0 where a row begins. */
+  readonly repetitions: Int32Array;
+  /** Of the slots that have one, in order. */
+  readonly values: readonly LeafValue[];
+}
+
+export interface NestedGroup {
+  readonly rows: number;
+  readonly leaves: readonly NestedLeaf[];
+}
+
+/**
+ * Reads those leaves of a small file in memory, row group by row group. Undefined where one is of another form than
+ * texts, flags and whole numbers, PLAIN or in dictionaries, zstd, snappy or as they are, repeated once at most. Throws
+ * a RangeError, or what the footer's parser throws, where the bytes are no such file.
+ */
+export function readNestedLeaves(
+  file: ArrayBuffer,
+  isWanted: (path: readonly string[]) => boolean,
+): NestedGroup[] | undefined {
+  return readLeaves(file, isWanted);
+}
+
+/** The footer of a file in memory. Throws what hyparquet throws, or a RangeError. */
+export function readMetadata(file: ArrayBuffer): FileMetaData {
+  return parseFooter(file);
 }
 
 /** Undefined: no value has any, or a row group does not tell them. */

@@ -5,6 +5,7 @@ import { writeFiles, type DataFile } from '../../../src/delta/delta.ts';
 import { keysFolder, openKeyPacks, type KeyPacks } from '../../../src/keys/keys.ts';
 import { packsToFold } from '../../../src/keys/packs-to-fold.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
+import type { Scratch } from '../../../src/storage/scratch.ts';
 import type { ObjectStore } from '../../../src/storage/storage.ts';
 import { openWorkshop, present, type Workshop } from '../../support/small-lake.ts';
 
@@ -100,6 +101,23 @@ describe('finding the files of a key', () => {
     const later = [...files, await file('b', 'z')];
     expect(await open().find(later, WANTED, signal)).toEqual([later[1], later[2]]);
     expect(fetched).toEqual([`silver/call_legs/${later[2]?.path}`]);
+  });
+
+  test('look-ups side by side read a file that is in no pack once', async () => {
+    const files = [await file('a'), await file('b')];
+    await want('b');
+    const { database, scratch } = workshop;
+    const opened: string[] = [];
+    const counting = (inner: Scratch): Scratch => ({
+      ...inner,
+      fetch: (from, name, stop) => (opened.push(name), inner.fetch(from, name, stop)),
+      scope: () => counting(inner.scope()),
+    });
+    const tools = { scratch: counting(scratch), log: silentLog };
+    const packs = openKeyPacks(database, { ...tools, table: table(), contract, columns: ['call_id'] });
+    const both = await Promise.all([packs.find(files, WANTED, signal), packs.find([...files], WANTED, signal)]);
+    expect(both).toEqual([[files[1]], [files[1]]]);
+    expect(opened).toHaveLength(2);
   });
 
   test('what a pack says of a file that is gone does not count', async () => {

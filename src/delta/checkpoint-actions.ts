@@ -1,0 +1,112 @@
+import type { LeafValue, NestedGroup, NestedLeaf } from '../parquet/parquet.ts';
+import type { Action } from './log-entry.ts';
+
+/** What a checkpoint says that Sluice reads; the first member of each struct proves that it is there. */
+const MEMBERS = {
+  protocol: ['minReaderVersion', 'minWriterVersion', 'readerFeatures', 'writerFeatures'],
+  metaData: ['id', 'name', 'description', 'format', 'schemaString', 'partitionColumns', 'configuration', 'createdTime'],
+  txn: ['appId', 'version', 'lastUpdated'],
+  add: ['path', 'partitionValues', 'size', 'modificationTime', 'dataChange', 'stats'],
+  remove: ['path', 'deletionTimestamp', 'dataChange', 'extendedFileMetadata', 'partitionValues', 'size'],
+} as const satisfies Record<string, readonly string[]>;
+
+const STRUCTS: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(MEMBERS));
+
+/** Whether the leaf is of a member that Sluice reads. */
+export function isOfAction([struct = '', member = '']: readonly string[]): boolean {
+  return STRUCTS.get(struct)?.includes(member) === true;
+}
+
+/** What a row has in a member. */
+type Value = LeafValue | readonly (LeafValue | null)[] | Readonly<Record<string, unknown>>;
+type Column = (Value | undefined)[];
+
+/** The actions of a row group, a row each; undefined where a member is nested otherwise than the protocol has it. */
+export function actionsOf({ rows, leaves }: NestedGroup): Action[] | undefined {
+  const actions: (Action | undefined)[] = Array.from({ length: rows }, () => undefined);
+  for (const [struct, members] of STRUCTS) {
+    const columns = new Map<string, Column>();
+    for (const member of members) {
+      const below = leaves.filter(({ path }) => path[0] === struct && path[1] === member);
+      if (below.length === 0) continue;
+      const column = columnOf(below, 2, rows);
+      if (column === undefined) return undefined;
+      columns.set(member, column);
+    }
+    const proof = columns.get(members[0] ?? '') ?? [];
+    for (let row = 0; row < rows; row++) {
+      if (proof[row] !== undefined) actions[row] ??= { [struct]: structAt(columns, row) };
+    }
+  }
+  return actions.map((action) => action ?? {});
+}
+
+function structAt(columns: ReadonlyMap<string, Column>, row: number): Record<string, unknown> {
+  const members: Record<string, unknown> = {};
+  for (const [name, column] of columns) {
+    const value = column[row];
+    if (value !== undefined) members[name] = value;
+  }
+  return members;
+}
+
+/** The member whose leaves these are; `depth` names lead to it. */
+function columnOf(leaves: readonly NestedLeaf[], depth: number, rows: number): Column | undefined {
+  const [first, second] = leaves;
+  if (first === undefined) return undefined;
+  if (leaves.length === 1 && first.path.length === depth)
+    return first.repetitionMax === 0 ? valuesOf(first) : undefined;
+  if (leaves.every(({ repetitionMax }) => repetitionMax === 1)) {
+    if (leaves.length === 1) return listsOf(first, rows);
+    const isMap = leaves.length === 2 && first.path.at(-1) === 'key' && second?.path.at(-1) === 'value';
+    return isMap ? mapsOf(first, second, rows) : undefined;
+  }
+  const columns = new Map<string, Column>();
+  for (const [name = '', below] of Map.groupBy(leaves, ({ path }) => path[depth])) {
+    const column = columnOf(below, depth + 1, rows);
+    if (column === undefined) return undefined;
+    columns.set(name, column);
+  }
+  return Array.from({ length: rows }, (_, row) => {
+    const members = structAt(columns, row);
+    return Object.keys(members).length === 0 ? undefined : members;
+  });
+}
+
+function valuesOf({ definitions, definitionMax, values }: NestedLeaf): Column {
+  const column: Column = [];
+  let next = 0;
+  for (const level of definitions) column.push(level === definitionMax ? values[next++] : undefined);
+  return column;
+}
+
+function listsOf({ definitions, definitionMax, repeatedAt, repetitions, values }: NestedLeaf, rows: number): Column {
+  const column: Column = [];
+  let list: (LeafValue | null)[] = [];
+  let next = 0;
+  for (const [slot, level] of definitions.entries()) {
+    if (repetitions[slot] === 0) column.push(level < repeatedAt - 1 ? undefined : (list = []));
+    if (level >= repeatedAt) list.push(level === definitionMax ? (values[next++] ?? null) : null);
+  }
+  return ofRows(column, rows);
+}
+
+function mapsOf(keys: NestedLeaf, { definitions, definitionMax, values }: NestedLeaf, rows: number): Column {
+  const column: Column = [];
+  let map: Record<string, LeafValue | null> = {};
+  let [nextKey, nextValue] = [0, 0];
+  if (keys.definitions.length !== definitions.length) throw new RangeError('a map has more keys than values');
+  for (const [slot, level] of keys.definitions.entries()) {
+    if (keys.repetitions[slot] === 0) column.push(level < keys.repeatedAt - 1 ? undefined : (map = {}));
+    if (level < keys.repeatedAt) continue;
+    const key = level === keys.definitionMax ? keys.values[nextKey++] : undefined;
+    if (key === undefined) throw new RangeError('a map has a key that is null');
+    map[String(key)] = definitions[slot] === definitionMax ? (values[nextValue++] ?? null) : null;
+  }
+  return ofRows(column, rows);
+}
+
+function ofRows(column: Column, rows: number): Column {
+  if (column.length !== rows) throw new RangeError('a repeated column has another number of rows');
+  return column;
+}

@@ -55,11 +55,11 @@ function columnOf(leaves: readonly NestedLeaf[], depth: number, rows: number): C
   const [first, second] = leaves;
   if (first === undefined) return undefined;
   if (leaves.length === 1 && first.path.length === depth)
-    return first.repetitionMax === 0 ? valuesOf(first) : undefined;
+    return first.repetitionMax === 0 ? valuesOf(first, rows) : undefined;
   if (leaves.every(({ repetitionMax }) => repetitionMax === 1)) {
     if (leaves.length === 1) return listsOf(first, rows);
-    const isMap = leaves.length === 2 && first.path.at(-1) === 'key' && second?.path.at(-1) === 'value';
-    return isMap ? mapsOf(first, second, rows) : undefined;
+    // Whatever their names: a map has the key before the value.
+    return leaves.length === 2 && second !== undefined ? mapsOf(first, second, rows) : undefined;
   }
   const columns = new Map<string, Column>();
   for (const [name = '', below] of Map.groupBy(leaves, ({ path }) => path[depth])) {
@@ -73,11 +73,11 @@ function columnOf(leaves: readonly NestedLeaf[], depth: number, rows: number): C
   });
 }
 
-function valuesOf({ definitions, definitionMax, values }: NestedLeaf): Column {
+function valuesOf({ definitions, definitionMax, values }: NestedLeaf, rows: number): Column {
   const column: Column = [];
   let next = 0;
   for (const level of definitions) column.push(level === definitionMax ? values[next++] : undefined);
-  return column;
+  return ofRows(column, rows);
 }
 
 function listsOf({ definitions, definitionMax, repeatedAt, repetitions, values }: NestedLeaf, rows: number): Column {
@@ -107,6 +107,6 @@ function mapsOf(keys: NestedLeaf, { definitions, definitionMax, values }: Nested
 }
 
 function ofRows(column: Column, rows: number): Column {
-  if (column.length !== rows) throw new RangeError('a repeated column has another number of rows');
+  if (column.length !== rows) throw new RangeError('a column has another number of rows');
   return column;
 }

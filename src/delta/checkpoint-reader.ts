@@ -1,15 +1,15 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { parquetReadObjects, parquetSchema } from 'hyparquet';
-import type { Compressors, FileMetaData, SchemaTree } from 'hyparquet';
-import { readMetadata, readNestedLeaves } from '../parquet/parquet.ts';
+import { parquetReadObjects, parquetSchema, type Compressors } from 'hyparquet';
+import { readMetadata, readNestedLeaves, unsnappy } from '../parquet/parquet.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import { actionsOf, isOfAction } from './checkpoint-actions.ts';
 import type { TableLocation } from './delta.ts';
 import type { Action } from './log-entry.ts';
 import { lastCheckpointPath, type CompleteCheckpoint } from './log-path.ts';
 
-/** Read without DuckDB, so that a run with nothing new need not load it. Snappy is hyparquet's own. */
+/** Read without DuckDB, so that a run with nothing new need not load it. */
 const COMPRESSORS: Compressors = {
+  SNAPPY: (input, rawBytes) => unsnappy(input, rawBytes),
   GZIP: (input) => gunzipSync(input),
   ZSTD: (input) => zstdDecompressSync(input),
   BROTLI: (input) => brotliDecompressSync(input),
@@ -85,49 +85,31 @@ function isWhole(actions: readonly Action[]): boolean {
 
 async function decodePart(data: Uint8Array): Promise<Action[] | undefined> {
   const file = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer;
-  return decodeLeaves(file) ?? decodeRows(file);
+  try {
+    return decodeLeaves(file) ?? (await decodeRows(file));
+  } catch {
+    return undefined;
+  }
 }
 
-/** From the leaves that are needed alone; undefined where another reader has to try. */
+/** From the leaves that are needed alone; undefined where they are of another form. Throws where it is damaged. */
 export function decodeLeaves(file: ArrayBuffer): Action[] | undefined {
-  try {
-    const groups = readNestedLeaves(file, isOfAction);
-    const actions = groups?.map(actionsOf);
-    if (actions === undefined || actions.includes(undefined)) return undefined;
-    return actions.flatMap((found) => found ?? []).map(completed);
-  } catch {
-    return undefined;
-  }
-}
-
-/** From whole rows, whatever their form; undefined where that is no Parquet file with such structs. */
-export async function decodeRows(file: ArrayBuffer): Promise<Action[] | undefined> {
-  try {
-    const metadata = readMetadata(file);
-    const schema = parquetSchema(metadata);
-    if (!isSound(metadata, schema)) return undefined;
-    const columns = schema.children.map(({ element }) => element.name).filter((name) => name in PROOF);
-    const rows = await parquetReadObjects({ file, metadata, columns, compressors: COMPRESSORS });
-    return rows.map((row) => completed(actionOf(row)));
-  } catch {
-    return undefined;
-  }
+  const actions = readNestedLeaves(file, isOfAction)?.map(actionsOf);
+  if (actions === undefined || actions.includes(undefined)) return undefined;
+  return actions.flatMap((found) => found ?? []).map(completed);
 }
 
 /**
- * Whether the chunks are those of the schema. Where they are not, hyparquet throws when it has begun to read some, and
- * nobody hears whether these fail: that would end the process.
+ * From whole rows, whatever their form. Throws where that is no Parquet file with such structs. For a footer that
+ * `decodeLeaves` has found sound: hyparquet takes memory for as many rows as it names, and where a chunk is of no
+ * column it leaves the promises of those that it has begun to read, which ends the process if one fails.
  */
-function isSound({ row_groups: groups }: FileMetaData, schema: SchemaTree): boolean {
-  const leaves = leafPaths(schema);
-  return groups.every(({ columns }) => {
-    const paths = columns.map(({ meta_data: chunk }) => chunk?.path_in_schema.join('.'));
-    return paths.length === leaves.length && paths.every((path, place) => path === leaves[place]);
-  });
-}
-
-function leafPaths({ children, path }: SchemaTree): string[] {
-  return children.length === 0 ? [path.join('.')] : children.flatMap(leafPaths);
+export async function decodeRows(file: ArrayBuffer): Promise<Action[]> {
+  const metadata = readMetadata(file);
+  const schema = parquetSchema(metadata);
+  const columns = schema.children.map(({ element }) => element.name).filter((name) => name in PROOF);
+  const rows = await parquetReadObjects({ file, metadata, columns, compressors: COMPRESSORS });
+  return rows.map((row) => completed(actionOf(row)));
 }
 
 /** Which member proves that a struct is there: some readers give null structs as structs of nulls. */

@@ -188,7 +188,7 @@ export interface WriteOptions {
   readonly rowGroupRows?: number;
   /** Partition values that all rows have, by whoever knows them: the rows are then read once, not twice. */
   readonly partition?: Readonly<Record<string, string>>;
-  /** All partition values by one statement, their rows in no order: for few small ones. Default false: one by one. */
+  /** All partition values by one statement, their rows in no order: for 100 small ones at most. Default: one by one. */
   readonly together?: boolean;
   /** Whether `checkColumns` has looked at the columns that the relation is made of; default false. */
   readonly columnsChecked?: boolean;

@@ -1,11 +1,11 @@
 import { zstdDecompress } from 'node:zlib';
-import { snappyUncompress } from 'hyparquet';
 import { present } from '../base/assert.ts';
 import { releaseMemory } from '../base/release-memory.ts';
 import { ENCODING, LEVELS_LENGTH_BYTES, numberOf, PAGE, PAGE_BYTES_MAX, structOf } from './page-header.ts';
 import { fromDictionary, NO_NULLS, readLevels, readNumbers, readRuns, readTexts } from './page-values.ts';
 import type { Levels, PageValues } from './page-values.ts';
 import type { ParquetType, StoredValues } from './parquet.ts';
+import { unsnappy } from './snappy.ts';
 import { ThriftReader } from './thrift-reader.ts';
 import type { ThriftStruct } from './thrift-reader.ts';
 
@@ -189,12 +189,6 @@ function unzstd(stored: Uint8Array, rawBytes: number): Promise<Uint8Array> {
  */
 function giveBack({ buffer, byteOffset, length }: Uint8Array): void {
   if (byteOffset === 0 && buffer.byteLength <= length + CHUNK_BYTES_MIN) releaseMemory(buffer);
-}
-
-function unsnappy(stored: Uint8Array, rawBytes: number): Uint8Array {
-  const bytes = new Uint8Array(rawBytes);
-  snappyUncompress(stored, bytes);
-  return bytes;
 }
 
 function placesOf(content: Uint8Array, from: number, count: number): Int32Array {

@@ -1,10 +1,11 @@
 import { zstdDecompressSync } from 'node:zlib';
-import { snappyUncompress, type ColumnMetaData, type SchemaElement } from 'hyparquet';
+import type { ColumnMetaData, RowGroup, SchemaElement } from 'hyparquet';
 import { READABLE_CODECS, READABLE_ENCODINGS } from './column-pages.ts';
 import { parseFooter } from './footer.ts';
 import { ENCODING, LEVELS_LENGTH_BYTES, numberOf, PAGE, PAGE_BYTES_MAX, structOf } from './page-header.ts';
 import { readRuns } from './page-values.ts';
 import type { LeafValue, NestedGroup, NestedLeaf } from './parquet.ts';
+import { unsnappy } from './snappy.ts';
 import { ThriftReader } from './thrift-reader.ts';
 import type { ThriftStruct } from './thrift-reader.ts';
 
@@ -29,20 +30,36 @@ export function readNestedLeaves(
   isWanted: (path: readonly string[]) => boolean,
 ): NestedGroup[] | undefined {
   const { schema, row_groups: groups } = parseFooter(file);
-  const leaves = leavesOf(schema).filter(({ path }) => isWanted(path));
+  const all = leavesOf(schema);
+  for (const group of groups) checkChunks(group, all);
+  const leaves = all.filter(({ path }) => isWanted(path));
   if (!leaves.every(({ type, repetitionMax }) => TYPES.has(type) && repetitionMax <= 1)) return undefined;
   const found: NestedGroup[] = [];
   for (const { columns, num_rows: rows } of groups) {
     const read: NestedLeaf[] = [];
     for (const leaf of leaves) {
       const chunk = columns[leaf.place]?.meta_data;
-      if (chunk?.path_in_schema.join('.') !== leaf.path.join('.')) throw new RangeError('a chunk is of another leaf');
-      if (!CODECS.has(chunk.codec) || !chunk.encodings.every((name) => ENCODINGS.has(name))) return undefined;
+      if (chunk === undefined || !isReadable(chunk)) return undefined;
       read.push(readLeaf(leaf, chunk, new Uint8Array(file)));
     }
     found.push({ rows: Number(rows), leaves: read });
   }
   return found;
+}
+
+/** A schema that is damaged fits its chunks no more: otherwise a leaf that is misnamed would be missed by nobody. */
+function checkChunks({ columns, num_rows: rows }: RowGroup, leaves: readonly Leaf[]): void {
+  if (columns.length !== leaves.length) throw new RangeError('a row group has other columns than the schema');
+  for (const [place, { path }] of leaves.entries()) {
+    const chunk = columns[place]?.meta_data;
+    if (chunk?.path_in_schema.join('.') !== path.join('.')) throw new RangeError('a chunk is of another leaf');
+    // Every row has a slot.
+    if (chunk.num_values < rows) throw new RangeError('a row group has more rows than a column of it');
+  }
+}
+
+function isReadable({ codec, encodings }: ColumnMetaData): boolean {
+  return CODECS.has(codec) && encodings.every((encoding) => ENCODINGS.has(encoding));
 }
 
 function leavesOf(schema: readonly SchemaElement[]): Leaf[] {
@@ -52,7 +69,8 @@ function leavesOf(schema: readonly SchemaElement[]): Leaf[] {
     for (let child = 0; child < children; child++) {
       const element = schema[next++];
       if (element === undefined) throw new RangeError('the schema ends too early');
-      const { repetition_type: repetition = 'REQUIRED', num_children: below } = element;
+      const { repetition_type: repetition, num_children: below = 0, type } = element;
+      if (repetition === undefined) throw new RangeError('a column may be there or not: nobody says');
       const definitionMax = above.definitionMax + (repetition === 'REQUIRED' ? 0 : 1);
       const isRepeated = repetition === 'REPEATED';
       const own = {
@@ -61,7 +79,7 @@ function leavesOf(schema: readonly SchemaElement[]): Leaf[] {
         repetitionMax: above.repetitionMax + (isRepeated ? 1 : 0),
         repeatedAt: isRepeated ? definitionMax : above.repeatedAt,
       };
-      if (below === undefined) leaves.push({ ...own, place: leaves.length, type: element.type });
+      if (type !== undefined) leaves.push({ ...own, place: leaves.length, type });
       else visit(below, own);
     }
   };
@@ -71,7 +89,8 @@ function leavesOf(schema: readonly SchemaElement[]): Leaf[] {
 
 function readLeaf(leaf: Leaf, chunk: ColumnMetaData, file: Uint8Array): NestedLeaf {
   const { path, definitionMax, repetitionMax, repeatedAt, type } = leaf;
-  const from = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset);
+  // Some writers have a dictionary at 0 where they mean none.
+  const from = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
   const bytes = file.subarray(from, from + Number(chunk.total_compressed_size));
   const slots = Number(chunk.num_values);
   if (slots > limits.slotsMax) throw new RangeError('a column has too many values');
@@ -79,8 +98,7 @@ function readLeaf(leaf: Leaf, chunk: ColumnMetaData, file: Uint8Array): NestedLe
   const [definitions, repetitions] = [new Int32Array(slots), new Int32Array(slots)];
   const values: LeafValue[] = [];
   for (let filled = 0; filled < slots;) {
-    const page = reader.next(repetitionMax, definitionMax);
-    if (page.slots > slots - filled) throw new RangeError('a page has too many values');
+    const page = reader.next(repetitionMax, definitionMax, slots - filled);
     definitions.set(page.definitions, filled);
     repetitions.set(page.repetitions, filled);
     for (const value of page.values) values.push(value);
@@ -111,7 +129,7 @@ class LeafReader {
     this.#type = type;
   }
 
-  next(repetitionMax: number, definitionMax: number): LeafPage {
+  next(repetitionMax: number, definitionMax: number, slotsMax: number): LeafPage {
     for (;;) {
       const header = new ThriftReader(this.#bytes, this.#at);
       const fields = header.struct();
@@ -123,10 +141,11 @@ class LeafReader {
       if (kind === PAGE.dictionary) {
         const about = structOf(fields, 7);
         this.#dictionary = this.#plain(this.#content(stored, rawBytes), 0, numberOf(about, 1));
-      } else if (kind === PAGE.data) {
-        return this.#pageV1(structOf(fields, 5), this.#content(stored, rawBytes), repetitionMax, definitionMax);
-      } else if (kind === PAGE.dataV2) {
-        return this.#pageV2(structOf(fields, 8), stored, rawBytes, repetitionMax, definitionMax);
+      } else if (kind === PAGE.data || kind === PAGE.dataV2) {
+        const about = structOf(fields, kind === PAGE.data ? 5 : 8);
+        if (numberOf(about, 1) > slotsMax) throw new RangeError('a page has too many values');
+        if (kind === PAGE.dataV2) return this.#pageV2(about, stored, rawBytes, repetitionMax, definitionMax);
+        return this.#pageV1(about, this.#content(stored, rawBytes), repetitionMax, definitionMax);
       }
     }
   }
@@ -172,9 +191,7 @@ class LeafReader {
   #content(stored: Uint8Array, rawBytes: number): Uint8Array {
     if (this.#codec === 'UNCOMPRESSED' || rawBytes === 0) return stored;
     if (this.#codec === 'ZSTD') return zstdDecompressSync(stored, { maxOutputLength: rawBytes });
-    const bytes = new Uint8Array(rawBytes);
-    snappyUncompress(stored, bytes);
-    return bytes;
+    return unsnappy(stored, rawBytes);
   }
 
   #values(content: Uint8Array, from: number, count: number, encoding: number): readonly LeafValue[] {
@@ -234,6 +251,9 @@ function widthOf(max: number): number {
 
 function countOf(levels: Int32Array, max: number): number {
   let count = 0;
-  for (const level of levels) if (level === max) count += 1;
+  for (const level of levels) {
+    if (level > max) throw new RangeError('a level is too high');
+    if (level === max) count += 1;
+  }
   return count;
 }

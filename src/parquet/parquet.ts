@@ -4,6 +4,7 @@ import { parseFooter } from './footer.ts';
 import { readNestedLeaves as readLeaves } from './nested-leaves.ts';
 import { ParquetFile } from './parquet-file.ts';
 import { openStoredFile } from './stored-file.ts';
+import * as snappy from './snappy.ts';
 import * as bounds from './text-bounds.ts';
 
 /**
@@ -159,6 +160,11 @@ export function readNestedLeaves(
   isWanted: (path: readonly string[]) => boolean,
 ): NestedGroup[] | undefined {
   return readLeaves(file, isWanted);
+}
+
+/** A block of snappy's raw format, which has so many bytes. Throws a RangeError where it is none. */
+export function unsnappy(stored: Uint8Array, rawBytes: number): Uint8Array {
+  return snappy.unsnappy(stored, rawBytes);
 }
 
 /** The footer of a file in memory. Throws what hyparquet throws, or a RangeError. */

@@ -72,7 +72,8 @@ class RowGroups implements StoredFile {
 
   async #pagesOf(column: Column, chunk: ColumnMetaData | undefined, rows: number): Promise<ColumnPages> {
     if (chunk === undefined || Number(chunk.num_values) !== rows) throw new RangeError('a row group lacks a column');
-    const from = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset);
+    // Some writers have a dictionary at 0 where they mean none.
+    const from = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
     const bytes = await readFully(this.#handle, from, Number(chunk.total_compressed_size));
     const codec = chunk.codec as (typeof READABLE_CODECS)[number];
     return new ColumnPages({ type: column.type, codec, optional: column.optional, rows, bytes });

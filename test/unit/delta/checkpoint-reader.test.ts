@@ -6,6 +6,7 @@ import { decodeCheckpoint, decodeLeaves, decodeRows } from '../../../src/delta/c
 import { readSnapshot, type TableLocation } from '../../../src/delta/delta.ts';
 import { encodeEntry, type Action } from '../../../src/delta/log-entry.ts';
 import { openDatabase, sqlFile, type Database } from '../../../src/duckdb/duckdb.ts';
+import { readMetadata } from '../../../src/parquet/parquet.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
 import { signal } from '../../support/delta-fixtures.ts';
 import { randomFrom } from '../../support/hostile-stream.ts';
@@ -134,6 +135,35 @@ describe('a checkpoint', () => {
     file[at + 4] = 5;
     expect(await decodeCheckpoint(new Uint8Array(file))).toBeUndefined();
   });
+
+  test('with a column that has another name is none, and no table without files', async () => {
+    for (const options of ['COMPRESSION zstd', 'COMPRESSION gzip']) {
+      const file = Buffer.from(await written(many(50), options));
+      // Of the schema alone: the first one that the footer has.
+      const at = file.indexOf(Buffer.from('path\u0015'), file.lastIndexOf(Buffer.from('schema\u0015')));
+      expect(at).toBeGreaterThan(0);
+      file.write('qath', at);
+      // Pages that fail too: whoever has begun to read them when the name is missed has to hear of it.
+      if (options.includes('gzip')) file.fill(0xff, 4, 100);
+      expect(await decodeCheckpoint(new Uint8Array(file))).toBeUndefined();
+    }
+  });
+
+  test.each(['COMPRESSION snappy', 'COMPRESSION gzip'])(
+    'with more rows than it has values (%s) is none, and no memory is taken for them',
+    async (options) => {
+      const file = Buffer.from(await written(many(50), options));
+      // The last field of that form is the row group's number of rows, 52 and so 104: 2^31 stand in its place.
+      const at = file.lastIndexOf(Buffer.from([0x16, 104]));
+      expect(at).toBeGreaterThan(0);
+      const rows = Buffer.from([0x16, 0x80, 0x80, 0x80, 0x80, 0x10]);
+      const longer = Buffer.concat([file.subarray(0, at), rows, file.subarray(at + 2)]);
+      longer.writeUInt32LE(longer.readUInt32LE(longer.length - 8) + rows.length - 2, longer.length - 8);
+      const data = new Uint8Array(longer);
+      expect(readMetadata(data.buffer).row_groups[0]?.num_rows).toBe(2n ** 31n);
+      expect(await decodeCheckpoint(data)).toBeUndefined();
+    },
+  );
 
   test('that is damaged is read, or is none: nothing is thrown', async () => {
     const whole = new Uint8Array(await written(many(200)));

@@ -41,6 +41,8 @@ const views = callCentre.gold.map((view) => {
   return () => buildGold({ ...tools, ...more, view, tables, gold: table(`gold/${view.name}`), memory }, never);
 });
 await layer('gold', views);
+// Once more in the process: with DuckDB loaded, and code that has run before.
+if (days.length > 0) await layer('gold again', views);
 await lake.close();
 console.log(JSON.stringify({ steps, bytes: bytes() }));
 

@@ -3,7 +3,7 @@ import type { ColumnMetaData, RowGroup, SchemaElement } from 'hyparquet';
 import { READABLE_CODECS, READABLE_ENCODINGS } from './column-pages.ts';
 import { parseFooter } from './footer.ts';
 import { ENCODING, LEVELS_LENGTH_BYTES, numberOf, PAGE, PAGE_BYTES_MAX, structOf } from './page-header.ts';
-import { readRuns } from './page-values.ts';
+import { lengthAt, readRuns } from './page-values.ts';
 import type { LeafValue, NestedGroup, NestedLeaf } from './parquet.ts';
 import { unsnappy } from './snappy.ts';
 import { ThriftReader } from './thrift-reader.ts';
@@ -156,7 +156,7 @@ class LeafReader {
     const levels = (max: number): Int32Array => {
       if (max === 0) return new Int32Array(slots);
       const from = at + LEVELS_LENGTH_BYTES;
-      at = from + lengthAt(content, at);
+      at = from + lengthWithin(content, at);
       if (at > content.length) throw new RangeError('levels go beyond their page');
       return readRuns(content, from, at, slots, widthOf(max));
     };
@@ -189,9 +189,11 @@ class LeafReader {
   }
 
   #content(stored: Uint8Array, rawBytes: number): Uint8Array {
-    if (this.#codec === 'UNCOMPRESSED' || rawBytes === 0) return stored;
-    if (this.#codec === 'ZSTD') return zstdDecompressSync(stored, { maxOutputLength: rawBytes });
-    return unsnappy(stored, rawBytes);
+    if (this.#codec === 'SNAPPY' && rawBytes > 0) return unsnappy(stored, rawBytes);
+    const isPlain = this.#codec !== 'ZSTD' || rawBytes === 0;
+    const content = isPlain ? stored : zstdDecompressSync(stored, { maxOutputLength: rawBytes });
+    if (content.length < rawBytes) throw new RangeError('a page is shorter than its header says');
+    return content;
   }
 
   #values(content: Uint8Array, from: number, count: number, encoding: number): readonly LeafValue[] {
@@ -199,7 +201,7 @@ class LeafReader {
     if (encoding === ENCODING.plain) return this.#plain(content, from, count);
     if (encoding === ENCODING.rle && this.#type === 'BOOLEAN') {
       const flags = from + LEVELS_LENGTH_BYTES;
-      return Array.from(readRuns(content, flags, flags + lengthAt(content, from), count, 1), (flag) => flag === 1);
+      return Array.from(readRuns(content, flags, flags + lengthWithin(content, from), count, 1), (flag) => flag === 1);
     }
     if (encoding !== ENCODING.plainDictionary && encoding !== ENCODING.rleDictionary) {
       throw new RangeError(`encoding ${encoding} is not expected here`);
@@ -220,7 +222,7 @@ class LeafReader {
     for (let index = 0; index < count; index++) {
       if (this.#type === 'BYTE_ARRAY') {
         const start = at + LEVELS_LENGTH_BYTES;
-        at = start + lengthAt(content, at);
+        at = start + lengthWithin(content, at);
         if (at > content.length) throw new RangeError('a text goes beyond its page');
         values.push(view.toString('utf8', start, at));
       } else if (this.#type === 'BOOLEAN') {
@@ -234,10 +236,9 @@ class LeafReader {
   }
 }
 
-function lengthAt(bytes: Uint8Array, at: number): number {
+function lengthWithin(bytes: Uint8Array, at: number): number {
   if (at + LEVELS_LENGTH_BYTES > bytes.length) throw new RangeError('a length goes beyond its page');
-  const high = (bytes[at + 3] as number) * 0x1000000;
-  return high + (((bytes[at + 2] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at] as number));
+  return lengthAt(bytes, at);
 }
 
 /** Other writers have none but runs since 2013. */

@@ -98,7 +98,8 @@ export function readTexts(bytes: Uint8Array, from: number, rows: number, { nulls
   return { bytes, starts, ends, nulls };
 }
 
-function lengthAt(bytes: Uint8Array, at: number): number {
+/** The length before a value, little endian: whoever asks has seen that it is there. */
+export function lengthAt(bytes: Uint8Array, at: number): number {
   const high = (bytes[at + 3] as number) * 0x1000000;
   return high + (((bytes[at + 2] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at] as number));
 }

@@ -262,6 +262,13 @@ describe('touched days', () => {
     expect(outcomes['queue_daily']).toMatchObject({ daysRewritten: [], rowsIn: 1 });
   });
 
+  test('more changed days than one look takes: each is touched, none twice', async () => {
+    const days = Array.from({ length: 20 }, (_, day) => `2026-03-${String(day + 1).padStart(2, '0')}`);
+    const legs = days.map((day, index) => leg({ call_id: `m${index}`, customer_id: 100 + index, started_at: at(day) }));
+    const outcomes = await arrive(legs);
+    expect(outcomes['agent_daily']).toMatchObject({ daysRewritten: days, rowsIn: 20, rowsWritten: 20 });
+  });
+
   test('a source that was made anew is read from its beginning, and days it lost go', async () => {
     for await (const { path } of lake.store.list('bronze/call_legs/', signal)) await lake.store.delete(path, signal);
     for await (const { path } of lake.store.list('silver/call_legs/', signal)) await lake.store.delete(path, signal);

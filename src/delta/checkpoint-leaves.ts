@@ -1,19 +1,16 @@
-import type { LeafValue, NestedGroup, NestedLeaf } from '../parquet/parquet.ts';
+import { readNestedLeaves, type LeafValue, type NestedGroup, type NestedLeaf } from '../parquet/parquet.ts';
+import { completed, STRUCTS } from './checkpoint-members.ts';
 import type { Action } from './log-entry.ts';
 
-/** What a checkpoint says that Sluice reads; the first member of each struct proves that it is there. */
-const MEMBERS = {
-  protocol: ['minReaderVersion', 'minWriterVersion', 'readerFeatures', 'writerFeatures'],
-  metaData: ['id', 'name', 'description', 'format', 'schemaString', 'partitionColumns', 'configuration', 'createdTime'],
-  txn: ['appId', 'version', 'lastUpdated'],
-  add: ['path', 'partitionValues', 'size', 'modificationTime', 'dataChange', 'stats'],
-  remove: ['path', 'deletionTimestamp', 'dataChange', 'extendedFileMetadata', 'partitionValues', 'size'],
-} as const satisfies Record<string, readonly string[]>;
-
-const STRUCTS: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(MEMBERS));
+/** From the leaves that are needed alone; undefined where they are of another form. Throws where it is damaged. */
+export function decodeLeaves(file: ArrayBuffer): Action[] | undefined {
+  const actions = readNestedLeaves(file, isOfAction)?.map(actionsOf);
+  if (actions === undefined || actions.includes(undefined)) return undefined;
+  return actions.flatMap((found) => found ?? []).map(completed);
+}
 
 /** Whether the leaf is of a member that Sluice reads. */
-export function isOfAction([struct = '', member = '']: readonly string[]): boolean {
+function isOfAction([struct = '', member = '']: readonly string[]): boolean {
   return STRUCTS.get(struct)?.includes(member) === true;
 }
 
@@ -22,7 +19,7 @@ type Value = LeafValue | readonly (LeafValue | null)[] | Readonly<Record<string,
 type Column = (Value | undefined)[];
 
 /** The actions of a row group, a row each; undefined where a member is nested otherwise than the protocol has it. */
-export function actionsOf({ rows, leaves }: NestedGroup): Action[] | undefined {
+function actionsOf({ rows, leaves }: NestedGroup): Action[] | undefined {
   const actions: (Action | undefined)[] = Array.from({ length: rows }, () => undefined);
   for (const [struct, members] of STRUCTS) {
     const columns = new Map<string, Column>();
@@ -54,8 +51,8 @@ function structAt(columns: ReadonlyMap<string, Column>, row: number): Record<str
 function columnOf(leaves: readonly NestedLeaf[], depth: number, rows: number): Column | undefined {
   const [first, second] = leaves;
   if (first === undefined) return undefined;
-  if (leaves.length === 1 && first.path.length === depth)
-    return first.repetitionMax === 0 ? valuesOf(first, rows) : undefined;
+  const isScalar = leaves.length === 1 && first.path.length === depth && first.repetitionMax === 0;
+  if (isScalar) return valuesOf(first, rows);
   if (leaves.every(({ repetitionMax }) => repetitionMax === 1)) {
     if (leaves.length === 1) return listsOf(first, rows);
     // Whatever their names: a map has the key before the value.

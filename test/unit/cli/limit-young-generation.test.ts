@@ -31,6 +31,6 @@ test('the young generation stays near its bound, and would not by itself', () =>
     limitYoungGeneration(${4 * MiB});`);
   const free = youngGenerationOf('');
   expect(bounded).toBeGreaterThan(0);
-  expect(bounded).toBeLessThanOrEqual(8 * MiB);
+  expect(bounded).toBeLessThanOrEqual(9 * MiB);
   expect(free).toBeGreaterThanOrEqual(2 * bounded);
 });

@@ -37,6 +37,10 @@ export const LEGS_A_DAY = 27_000;
 const LAST_DAY = '2026-11-21';
 const DAY_MS = 86_400_000;
 const DAYS_AT_ONCE = 14;
+/** Where a day's calls begin, and over how long they are spread. The last ones of a whole day reach into the next. */
+const WHOLE_DAY = { from_us: 0n, span_us: 86_000_000_000n };
+/** After the first old call of the day, and so early that the surveys, half an hour later, are of the day too. */
+const WITHIN_THE_DAY = { from_us: 13_000_000n, span_us: 84_000_000_000n };
 
 const signal = new AbortController().signal;
 const context = { clock: systemClock, runId: 'history', log: silentLog };
@@ -99,7 +103,10 @@ export async function copyOf(lake: string): Promise<string> {
   return copy;
 }
 
-/** New events of the last two days in the bronze tables of the lake, some re-sent, some bad. Gives their number. */
+/**
+ * New events of the last two days in the bronze tables of the lake, some re-sent, some bad. They touch these two days,
+ * and no third one. Gives their number.
+ */
 export async function addNewEvents(lake: string, events: number): Promise<number> {
   const days = 2;
   // 1 IVR call, 4 legs and 0.7 surveys a call, a twentieth of them twice and a hundredth bad.
@@ -111,6 +118,7 @@ export async function addNewEvents(lake: string, events: number): Promise<number
       first_day: dayBefore(days - 1),
       days: BigInt(days),
       calls: BigInt(calls),
+      ...WITHIN_THE_DAY,
     });
     for (const { name, fields } of callCentre.datasets) {
       const struct = `{${fields.map((field) => `"${field.name}": ${asJson(field.name, field.type)}`).join(', ')}}`;
@@ -174,6 +182,7 @@ async function makeSilver(
       first_day: dayBefore(days - 1 - done),
       days: BigInt(part),
       calls: BigInt(calls),
+      ...WHOLE_DAY,
     };
     await database.run(statement('calls'), parameters);
     await database.run(filled(statement('events'), { events: statement(dataset.name) }));
@@ -188,7 +197,7 @@ async function makeSilver(
   await database.run('CREATE OR REPLACE TABLE nothing AS FROM made LIMIT 0');
   for (const columns of dataset.findableBy) {
     const packs = openKeyPacks(database, { table: silver, contract: dataset.silver, columns, scratch, log: silentLog });
-    await packs.find(add, { relation: 'nothing' }, signal);
+    await packs.find(add, { from: 'nothing' }, signal);
     await packs.save(new Map(add.map((file) => [file.path, file])), signal);
   }
 }

@@ -1,11 +1,12 @@
 import type { GoldViewContract } from '../../schemas/contract.ts';
 import { audit } from '../base/audit.ts';
 import { filled, quoted, quotedList } from '../base/identifiers.ts';
-import { defineRelation, writeFiles, type DataFile, type TableLocation } from '../delta/delta.ts';
+import { relationQuery, writeFiles, type DataFile, type TableLocation } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { bytesByDay, daySlices } from './day-slices.ts';
 import { filesForDays, filesOf, type PinnedSource } from './pinned-sources.ts';
+import { withRelations } from './relations.ts';
 import type { SourceKeys } from './source-keys.ts';
 
 const daysSql = sqlFile(new URL('statements/days.sql', import.meta.url));
@@ -61,8 +62,10 @@ async function runModel(
   signal: AbortSignal,
 ): Promise<number> {
   await area.run(`${ratioSql};\n${daysSql}`, { days });
-  const define = (source: PinnedSource, files: readonly DataFile[]): Promise<void> =>
-    defineRelation(area, source.read.table, source.location, source.contract, files, scratch, signal);
+  const relations = new Map<string, string>();
+  const define = async (source: PinnedSource, files: readonly DataFile[]): Promise<void> => {
+    relations.set(source.read.table, await relationQuery(source.location, source.contract, files, scratch, signal));
+  };
   for (const source of sources) {
     if (source.read.by === undefined) await define(source, filesForDays(source, days));
   }
@@ -71,15 +74,17 @@ async function runModel(
     const { by } = source.read;
     const day = sources.find(({ read }) => read.table === by?.of)?.read.window?.column;
     if (by === undefined || day === undefined) continue;
-    await area.run(filled(ownKeysSql, { columns: quotedList(by.columns), of: quoted(by.of), day: quoted(day) }));
-    await define(source, await keys.find(source, by.columns, { relation: 'own_keys' }, signal));
+    const parts = { columns: quotedList(by.columns), of: quoted(by.of), day: quoted(day) };
+    const from = `(${withRelations(relations, filled(ownKeysSql, parts))})`;
+    await define(source, await keys.find(source, by.columns, { from }, signal));
   }
   const columns = quotedList(view.table.columns.map(({ name }) => name));
-  const made = filled(rowsSql, { columns, model: sqlFile(view.model) });
+  const query = withRelations(relations, filled(rowsSql, { columns, model: sqlFile(view.model) }));
+  const made = `CREATE OR REPLACE TABLE "rows" AS\n${query}`;
   const [count] = await area.rows<{ Count: bigint }>(made, undefined, signal);
   const audits = view.audits.map((url) => ({
     name: url.pathname.split('/').at(-1) ?? url.pathname,
-    sql: sqlFile(url),
+    sql: withRelations(relations, sqlFile(url)),
   }));
   const ownDays = { name: 'own_days.sql', sql: filled(ownDaysSql, { day: quoted(view.dayColumn) }) };
   await audit(area, [ownDays, ...audits], gold.root);

@@ -4,18 +4,12 @@ import { filled, quoted, quotedList } from '../base/identifiers.ts';
 import { MemoryShares } from '../base/memory-shares.ts';
 import { sideBySide } from '../base/side-by-side.ts';
 import { inWorkArea } from '../base/work-area.ts';
-import {
-  defineRelation,
-  relationQuery,
-  rowCountOf,
-  type DataFile,
-  type Snapshot,
-  type TableLocation,
-} from '../delta/delta.ts';
+import { relationQuery, rowCountOf, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import { bytesByDay, daysAround, daySlices, shareOfSlice } from './day-slices.ts';
 import { filesOf, type PinnedSource, type SourceChanges } from './pinned-sources.ts';
+import { withRelations } from './relations.ts';
 import type { SourceKeys } from './source-keys.ts';
 
 const allChangedSql = sqlFile(new URL('statements/all-changed.sql', import.meta.url));
@@ -130,10 +124,11 @@ async function touchBySlice(
     const rowsChanged = await makeChanged(area, { source, added, removed }, scratch, signal);
     if (rowsChanged === 0) return { days: [], rowsChanged };
     const looksAt = read.looksAt ?? options.view.reads.map(({ table }): GoldLook => ({ table }));
+    const relations = new Map<string, string>();
     for (const [table, looks] of Map.groupBy(looksAt, (look) => look.table)) {
-      await defineLook(area, table, looks, changes, { ...options, scratch }, signal);
+      relations.set(table, await lookQuery(area, table, looks, changes, { ...options, scratch }, signal));
     }
-    const sql = filled(touchSql, { touched_days: sqlFile(read.touchedDays) });
+    const sql = withRelations(relations, filled(touchSql, { touched_days: sqlFile(read.touchedDays) }));
     const days = await area.rows<{ day: string }>(sql, undefined, signal);
     return { days: days.map(({ day }) => day), rowsChanged };
   } finally {
@@ -157,17 +152,17 @@ async function makeChanged(
   return Number(count?.Count ?? 0);
 }
 
-/** The relation that `touchedDays` reads by this name: of the table's files those that one of the rules names. */
-async function defineLook(
+/** What `touchedDays` reads by this name: of the table's files those that one of the rules names. */
+async function lookQuery(
   area: Database,
   table: string,
   looks: readonly GoldLook[],
   changes: readonly SourceChanges[],
   { view, gold, snapshot, keys, scratch }: TouchOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   if (table === view.name) {
-    return defineRelation(area, table, gold, snapshot.contract, snapshot.files.values(), scratch, signal);
+    return relationQuery(gold, snapshot.contract, snapshot.files.values(), scratch, signal);
   }
   const found = changes.find(({ source }) => source.read.table === table)?.source;
   const source = present(found, `${table} among the sources of ${view.name}`);
@@ -175,7 +170,7 @@ async function defineLook(
   for (const look of looks) {
     for (const file of await filesFor(area, source, look, keys, signal)) files.set(file.path, file);
   }
-  await defineRelation(area, table, source.location, source.contract, files.values(), scratch, signal);
+  return relationQuery(source.location, source.contract, files.values(), scratch, signal);
 }
 
 async function filesFor(
@@ -185,7 +180,7 @@ async function filesFor(
   keys: SourceKeys,
   signal: AbortSignal,
 ): Promise<DataFile[]> {
-  if (by !== undefined) return keys.find(source, by, { relation: 'changed', area }, signal);
+  if (by !== undefined) return keys.find(source, by, { from: 'changed', area }, signal);
   if (window === undefined) return filesOf(source);
   const rows = await area.rows<{ day: string }>(filled(changedDaysSql, { column: quoted(window.column) }));
   const changedDays = rows.map(({ day }) => day);

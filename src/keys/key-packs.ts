@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import type { Column } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
 import { isAbort, SluiceError } from '../base/errors.ts';
-import { quoted } from '../base/identifiers.ts';
 import { objectPathOf, type DataFile, type TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import type { ObjectInfo } from '../storage/storage.ts';
@@ -158,10 +157,9 @@ class TablePacks implements KeyPacks {
     }
   }
 
-  async #hashesOf({ relation, file, area = this.#area }: WantedKeys, signal: AbortSignal): Promise<Float64Array> {
+  async #hashesOf({ from, file, area = this.#area }: WantedKeys, signal: AbortSignal): Promise<Float64Array> {
     const read = file === undefined ? undefined : await hashesOfFile(file, this.#columns, signal);
-    const from = { sql: quoted(relation) };
-    return read ?? hashesOfRelation(area, from, this.#columns, this.#options.scratch, signal);
+    return read ?? hashesOfRelation(area, { sql: from }, this.#columns, this.#options.scratch, signal);
   }
 
   async #hashesIn(database: Database, file: string, signal?: AbortSignal): Promise<Float64Array> {

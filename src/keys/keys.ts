@@ -25,11 +25,12 @@ export interface KeyOptions {
   readonly log: Log;
 }
 
-/** The rows of a relation; a local Parquet file of the same keys, where there is one, is read in its place. */
+/** Rows of keys; a local Parquet file of the same keys, where there is one, is read in their place. */
 export interface WantedKeys {
-  readonly relation: string;
+  /** SQL: what stands behind FROM, a name or a query in parentheses. */
+  readonly from: string;
   readonly file?: string;
-  /** The work area of the relation, where it is another than that of the packs. */
+  /** The work area of the rows, where it is another than that of the packs. */
   readonly area?: Database;
 }
 

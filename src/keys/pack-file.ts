@@ -32,7 +32,7 @@ const limits = {
   /** More files than a table has where it is optimized now and then; the table of buckets grows with it. */
   filesMax: 2 ** 16,
   /** Entries read at once by a look-up of many hashes, a single bucket aside. */
-  windowEntries: 2 ** 16,
+  windowEntries: 2 ** 17,
   /** A look-up of fewer hashes reads their buckets alone. */
   windowedFrom: 512,
 } as const;

@@ -106,7 +106,7 @@ async function findChanges(
   signal: AbortSignal,
 ): Promise<Changes> {
   await area.run(filled(incomingSql, parts), undefined, signal);
-  const wanted = judgedFile === undefined ? { relation: 'judged' } : { relation: 'judged', file: judgedFile };
+  const wanted = judgedFile === undefined ? { from: 'judged' } : { from: 'judged', file: judgedFile };
   const group = present(keys.get(dataset.group.join('+')), 'the packs of the group');
   const found = await group.find(snapshot.files.values(), wanted, signal);
   const options = { fileColumn: FILE };

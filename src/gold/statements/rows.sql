@@ -1,4 +1,3 @@
-CREATE OR REPLACE TABLE "rows" AS
 SELECT {columns} FROM (
 {model}
 )

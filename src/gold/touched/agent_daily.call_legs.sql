@@ -1,10 +1,17 @@
 -- The days of all legs of the changed legs' calls, and the day of the leg before a changed one in the order of its
 -- customer if that starts at most 86,400 seconds earlier: whether that leg had a repeat call may have changed.
 -- Of call_legs it sees the files that may hold those calls, and the days from two before a changed leg to its own.
-WITH around AS (
+WITH reach AS (
+  -- A leg before a changed one starts no earlier and no later, and so does whatever stands between the two.
+  SELECT customer_id, min(started_at) - to_seconds(86400) AS earliest, max(started_at) AS latest
+  FROM changed
+  GROUP BY customer_id
+),
+around AS (
   SELECT customer_id, started_at, ended_at, call_id, leg_id, start_date, false AS is_changed
   FROM call_legs
-  WHERE customer_id IN (SELECT customer_id FROM changed)
+  JOIN reach USING (customer_id)
+  WHERE started_at BETWEEN earliest AND latest
   UNION ALL
   SELECT customer_id, started_at, ended_at, call_id, leg_id, start_date, true
   FROM changed

@@ -17,7 +17,7 @@ const contract: TableContract = {
   ],
   partitionColumns: [],
 };
-const WANTED = { relation: 'wanted' };
+const WANTED = { from: 'wanted' };
 const FOLDER = '_sluice/keys/call_legs/';
 
 let workshop: Workshop;

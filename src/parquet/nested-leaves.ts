@@ -33,7 +33,9 @@ export function readNestedLeaves(
   const all = leavesOf(schema);
   for (const group of groups) checkChunks(group, all);
   const leaves = all.filter(({ path }) => isWanted(path));
-  if (!leaves.every(({ type, repetitionMax }) => TYPES.has(type) && repetitionMax <= 1)) return undefined;
+  if (!leaves.every(({ type, repetitionMax }) => TYPES.has(type) && repetitionMax <= 1)) {
+    throw new RangeError('a leaf is of a type or a nesting that is not expected here');
+  }
   const found: NestedGroup[] = [];
   for (const { columns, num_rows: rows } of groups) {
     const read: NestedLeaf[] = [];
@@ -47,12 +49,16 @@ export function readNestedLeaves(
   return found;
 }
 
-/** A schema that is damaged fits its chunks no more: otherwise a leaf that is misnamed would be missed by nobody. */
+/**
+ * A schema that is damaged fits its chunks no more: otherwise a leaf that is misnamed would be missed by nobody. Nor
+ * does a chunk whose codec was damaged fit the others: that is for no other reader to find out.
+ */
 function checkChunks({ columns, num_rows: rows }: RowGroup, leaves: readonly Leaf[]): void {
   if (columns.length !== leaves.length) throw new RangeError('a row group has other columns than the schema');
   for (const [place, { path }] of leaves.entries()) {
     const chunk = columns[place]?.meta_data;
     if (chunk?.path_in_schema.join('.') !== path.join('.')) throw new RangeError('a chunk is of another leaf');
+    if (chunk.codec !== columns[0]?.meta_data?.codec) throw new RangeError('chunks are compressed differently');
     // Every row has a slot.
     if (chunk.num_values < rows) throw new RangeError('a row group has more rows than a column of it');
   }

@@ -151,9 +151,9 @@ export interface NestedGroup {
 }
 
 /**
- * Reads those leaves of a small file in memory, row group by row group. Undefined where one is of another form than
- * texts, flags and whole numbers, PLAIN or in dictionaries, zstd, snappy or as they are, repeated once at most. Throws
- * a RangeError, or what the footer's parser throws, where the bytes are no such file.
+ * Reads those leaves of a small file in memory, row group by row group: texts, flags and whole numbers, repeated once
+ * at most. Undefined where one is stored otherwise than PLAIN or in dictionaries, zstd, snappy or as they are. Throws a
+ * RangeError, or what the footer's parser throws, where the bytes are no such file.
  */
 export function readNestedLeaves(
   file: ArrayBuffer,

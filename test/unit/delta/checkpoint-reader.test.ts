@@ -151,6 +151,32 @@ describe('a checkpoint', () => {
     }
   });
 
+  test('with a column that is compressed otherwise than the others is none', async () => {
+    const file = Buffer.from(await written(many(50), 'COMPRESSION zstd'));
+    const codec = file.lastIndexOf(Buffer.from('path\u0015\u000c')) + 5;
+    expect(codec).toBeGreaterThan(5);
+    file[codec] = 4;
+    const {
+      row_groups: [group],
+    } = readMetadata(new Uint8Array(file).buffer);
+    expect(group?.columns.map((column) => column.meta_data?.codec)).toContain('GZIP');
+    expect(() => decodeLeaves(new Uint8Array(file).buffer)).toThrow(RangeError);
+    expect(await decodeCheckpoint(new Uint8Array(file))).toBeUndefined();
+  });
+
+  test('with a member of a type that none has is none', async () => {
+    const file = Buffer.from(await written(many(50)));
+    // Of the schema: a text becomes a double.
+    const name = file.indexOf(Buffer.from('path\u0025'), file.lastIndexOf(Buffer.from('schema\u0015')));
+    const type = file.lastIndexOf(Buffer.from([0x15, 0x0c]), name) + 1;
+    expect(name - type).toBeLessThan(8);
+    file[type] = 0x0a;
+    const { schema } = readMetadata(new Uint8Array(file).buffer);
+    expect(schema.find((element) => element.name === 'path')?.type).toBe('DOUBLE');
+    expect(() => decodeLeaves(new Uint8Array(file).buffer)).toThrow(RangeError);
+    expect(await decodeCheckpoint(new Uint8Array(file))).toBeUndefined();
+  });
+
   test.each(['COMPRESSION snappy', 'COMPRESSION gzip'])(
     'with more rows than it has values (%s) is none, and no memory is taken for them',
     async (options) => {

@@ -11,3 +11,11 @@ export async function sideBySide<T, R>(
   for (const end of ended) if (end.status === 'fulfilled' && end.value !== undefined) done.push(end.value);
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
+
+/** What all of them give. Where one fails, the others are waited for before its error is thrown. */
+export async function allOf<T extends readonly unknown[]>(begun: {
+  readonly [K in keyof T]: Promise<T[K]>;
+}): Promise<T> {
+  await Promise.allSettled(begun);
+  return (await Promise.all(begun)) as unknown as T;
+}

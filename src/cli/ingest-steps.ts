@@ -4,9 +4,9 @@ import { present } from '../base/assert.ts';
 import { isAbort } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { MemoryShares } from '../base/memory-shares.ts';
-import { sideBySide } from '../base/side-by-side.ts';
+import { allOf, sideBySide } from '../base/side-by-side.ts';
 import { ingestBronze } from '../bronze/bronze.ts';
-import { ensureTable } from '../delta/delta.ts';
+import { ensureTable, readSnapshot } from '../delta/delta.ts';
 import { buildGold, type GoldOutcome } from '../gold/gold.ts';
 import { goldDayCharts } from '../report/report.ts';
 import { buildSilver, ensureDimension, ensureSilver, type SilverOutcome } from '../silver/silver.ts';
@@ -16,7 +16,7 @@ import { checkpointObjects, checkpointsOf, unreachedHub, type HubSource } from '
 import type { Lake } from './lake.ts';
 import { receiveProgress } from './receive-progress.ts';
 import type { RunRecord } from './run-record.ts';
-import { GAPS_ROOT, REJECTED_ROOT, silverContract } from './tables.ts';
+import { GAPS_ROOT, REJECTED_ROOT, RUNS_ROOT, silverContract } from './tables.ts';
 
 /** Everything that the steps of a run work with. */
 export interface RunContext {
@@ -37,22 +37,35 @@ const budget = { shareOfEvents: 0.2, eventBytesMax: 24 * MiB, shareOfFile: 0.25,
 
 /**
  * Every table of the layers, also of hubs that are not asked: an empty table is a table. Before the first event, so
- * that one that was built for another time zone stops the run untouched.
+ * that one that was built for another time zone stops the run untouched. A lake far away is asked for all at once.
  */
 export async function ensureLayers(run: RunContext): Promise<void> {
-  const { lake, pipeline } = run;
+  const { lake, pipeline, to } = run;
   const { soft, work } = run.held.stops;
   if (soft.aborted) return;
   const asked = new Set(run.hubs.map(({ dataset }) => dataset.name));
-  for (const { name } of pipeline.datasets.filter((dataset) => !asked.has(dataset.name))) {
-    await ensureTable(lake.table(`bronze/${name}`), bronzeTable, { context: lake }, work);
-  }
-  if (run.to === 'bronze') return;
-  for (const dataset of pipeline.datasets) await ensureSilver({ ...tools(run), ...silverOptions(run, dataset) }, work);
-  for (const contract of pipeline.dimensions) {
-    const { clock, runId } = lake;
-    await ensureDimension({ clock, runId, contract, table: lake.table(`silver/${contract.name}`) }, work);
-  }
+  const bronze = pipeline.datasets
+    .filter(({ name }) => !asked.has(name))
+    .map(({ name }) => ensureTable(lake.table(`bronze/${name}`), bronzeTable, { context: lake }, work));
+  const refined = (): Promise<unknown>[] => [
+    ...pipeline.datasets.map((dataset) => ensureSilver({ ...tools(run), ...silverOptions(run, dataset) }, work)),
+    ...pipeline.dimensions.map((contract) => {
+      const { clock, runId } = lake;
+      return ensureDimension({ clock, runId, contract, table: lake.table(`silver/${contract.name}`) }, work);
+    }),
+  ];
+  await allOf([...bronze, ...(to === 'bronze' ? [] : refined()), ...lookAhead(run)]);
+}
+
+/** The logs of what is opened later, which then tell only what is new. What is wrong with one is told then. */
+function lookAhead({ lake, hubs, pipeline, to, held }: RunContext): Promise<unknown>[] {
+  const roots = [
+    ...hubs.map(({ dataset }) => `bronze/${dataset.name}`),
+    ...(to === 'gold' ? pipeline.gold.map(({ name }) => `gold/${name}`) : []),
+    GAPS_ROOT,
+    RUNS_ROOT,
+  ];
+  return roots.map((root) => readSnapshot(lake.table(root), held.stops.work).catch(() => undefined));
 }
 
 /** Every hub to its frozen ends, side by side; one that fails stops no other. */

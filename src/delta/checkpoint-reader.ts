@@ -1,8 +1,8 @@
-import type { ObjectStore } from '../storage/storage.ts';
 import { decodeLeaves } from './checkpoint-leaves.ts';
 import { decodeRows } from './checkpoint-rows.ts';
 import type { TableLocation } from './delta.ts';
 import type { Action } from './log-entry.ts';
+import { memoryOf } from './log-memory.ts';
 import { lastCheckpointPath, type CompleteCheckpoint } from './log-path.ts';
 
 /** What `_last_checkpoint` points to; undefined where it is missing or cannot be read. */
@@ -17,32 +17,18 @@ export async function readPointer(location: TableLocation, signal: AbortSignal):
   }
 }
 
-/** Of a table with more files they would be kept beside all that the run holds of it. */
-const RECALLED_ACTIONS_MAX = 20_000;
-
-interface Recalled {
-  readonly name: string;
-  readonly actions: readonly Action[];
-}
-
-/** The last checkpoint that was read of each table: a run opens a table again and again. */
-const lastRead = new WeakMap<ObjectStore, Map<string, Recalled>>();
-
 /** As `readCheckpoint`, but from memory where its files are those that were read last. */
 export async function recallCheckpoint(
   location: TableLocation,
   { paths, written }: CompleteCheckpoint,
   signal: AbortSignal,
 ): Promise<readonly Action[] | undefined> {
-  const { store, root } = location;
-  const tables = lastRead.get(store) ?? new Map<string, Recalled>();
-  lastRead.set(store, tables);
+  const memory = memoryOf(location);
   const name = JSON.stringify([paths, written]);
-  const known = tables.get(root);
-  if (known?.name === name) return known.actions;
+  const known = memory.checkpoint(name);
+  if (known !== undefined) return known;
   const actions = await readCheckpoint(location, paths, signal);
-  if (actions !== undefined && actions.length <= RECALLED_ACTIONS_MAX) tables.set(root, { name, actions });
-  else tables.delete(root);
+  memory.keepCheckpoint(name, actions);
   return actions;
 }
 

@@ -8,7 +8,15 @@ import { changesTable, FENCE, findConflict } from './conflict.ts';
 import type { Change, CommitContext, CommitResult, DataFile, Snapshot, TableLocation } from './delta.ts';
 import { inTurn } from './in-turn.ts';
 import { checkpointIfDue } from './log-checkpoint.ts';
-import { encodeEntry, type Action, type AddAction, type MetadataAction, type RemoveAction } from './log-entry.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  type Action,
+  type AddAction,
+  type MetadataAction,
+  type RemoveAction,
+} from './log-entry.ts';
+import { memoryOf } from './log-memory.ts';
 import { entryPath } from './log-path.ts';
 import { advance } from './snapshot.ts';
 import { schemaStringOf, withColumns } from './table-schema.ts';
@@ -47,10 +55,14 @@ async function commitInTurn(
     const reason = findConflict(snapshot, winners, change, tableName(location));
     if (reason !== undefined) return { kind: 'conflicted', reason, snapshot };
 
-    const actions = actionsOf(snapshot, change, txnId, context);
     const version = snapshot.version + 1;
-    const outcome = await putOnce(location.store, entryPath(location, version), encodeEntry(actions), context, signal);
-    if (outcome === 'won') return committed(location, snapshot, version, actions, context, signal);
+    const [path, entry] = [entryPath(location, version), encodeEntry(actionsOf(snapshot, change, txnId, context))];
+    if ((await putOnce(location.store, path, entry, context, signal)) === 'won') {
+      // As every reader will have them.
+      const actions = decodeEntry(entry, path);
+      memoryOf(location).keepEntry(version, String(entry.byteLength), actions);
+      return committed(location, snapshot, version, actions, context, signal);
+    }
     seenVersion = version;
     const delayMs = backoffDelayMs(attempt, DEFAULT_BACKOFF, context.random ?? Math.random);
     await context.clock.sleep(delayMs, signal);

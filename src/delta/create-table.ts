@@ -3,6 +3,7 @@ import type { TableContract } from '../../schemas/contract.ts';
 import { present } from '../base/assert.ts';
 import { putOnce } from '../storage/storage.ts';
 import type { CommitContext, Snapshot, TableLocation } from './delta.ts';
+import { inTurn } from './in-turn.ts';
 import { encodeEntry, type Action } from './log-entry.ts';
 import { entryPath } from './log-path.ts';
 import { openToWrite } from './snapshot.ts';
@@ -17,8 +18,11 @@ export async function ensureTable(
   signal: AbortSignal,
 ): Promise<Snapshot> {
   const table = `${location.store.url}/${location.root}`;
-  const snapshot =
-    (await openToWrite(location, options.context.clock, signal)) ?? (await create(location, contract, options, signal));
+  const open = (): Promise<Snapshot | undefined> => openToWrite(location, options.context.clock, signal);
+  // Of those who miss it at once in this process the first one makes it.
+  const made = (): Promise<Snapshot> =>
+    inTurn(location, async () => (await open()) ?? create(location, contract, options, signal));
+  const snapshot = (await open()) ?? (await made());
   checkWritable(snapshot.protocol, table);
   checkContract(snapshot.contract, contract, table);
   return snapshot;

@@ -26,14 +26,19 @@ export function beforeVersion(location: TableLocation, version: number): string 
 }
 
 export type LogFile =
-  | { readonly kind: 'entry'; readonly version: number; readonly path: string }
+  | {
+      readonly kind: 'entry';
+      readonly version: number;
+      readonly path: string;
+      /** Size and time: another file of this name has others. */
+      readonly written: string;
+    }
   | {
       readonly kind: 'checkpoint';
       readonly version: number;
       readonly path: string;
       readonly part: number;
       readonly parts: number;
-      /** Size and time: another file of this name has others. */
       readonly written: string;
     };
 
@@ -54,11 +59,11 @@ export function parseLogFile(
 ): LogFile | undefined {
   const name = path.slice(logFolder(location).length);
   const entry = ENTRY.exec(name);
-  if (entry !== null) return { kind: 'entry', version: Number(entry[1]), path };
+  const written = `${sizeBytes} ${modifiedAtMs}`;
+  if (entry !== null) return { kind: 'entry', version: Number(entry[1]), path, written };
   const checkpoint = CHECKPOINT.exec(name);
   if (checkpoint === null) return undefined;
   const [, version, part = '1', parts = '1'] = checkpoint;
-  const written = `${sizeBytes} ${modifiedAtMs}`;
   return { kind: 'checkpoint', version: Number(version), path, part: Number(part), parts: Number(parts), written };
 }
 

@@ -4,6 +4,7 @@ import type { Snapshot, TableLocation } from './delta.ts';
 import { readPointer, recallCheckpoint } from './checkpoint-reader.ts';
 import { cutOffEntry, missingEntry, readEntriesIfWhole } from './entry-reader.ts';
 import type { Action } from './log-entry.ts';
+import { memoryOf } from './log-memory.ts';
 import { beforeVersion, logFolder, parseLogFile, type CompleteCheckpoint, type LogFile } from './log-path.ts';
 import { differences } from './snapshot-differences.ts';
 import { applyActions, emptyState, snapshotOf, stateOf, type TableState } from './table-state.ts';
@@ -42,17 +43,19 @@ export async function replay(
   version?: number,
   cutOff: 'skip' | 'refuse' = 'skip',
 ): Promise<TableState | undefined> {
-  // The pointer is a hint: it may lag behind, be ahead of what was asked for, or point to nothing.
-  const hint = version === undefined ? await readPointer(location, signal) : undefined;
-  if (hint !== undefined) {
-    const files = await listLog(location, hint, signal);
+  const memory = memoryOf(location);
+  // A hint: it may lag behind, be ahead of what was asked for, or point to nothing.
+  const hint = version === undefined ? (memory.listedFrom ?? (await readPointer(location, signal))) : undefined;
+  let files: LogFile[] = [];
+  for (const from of new Set([hint ?? 0, 0])) {
+    files = await listLog(location, from, signal);
     const state = await replayFiles(location, files, version, cutOff, signal);
-    if (state !== undefined) return state;
+    if (state?.version === -1) return undefined;
+    if (state === undefined) continue;
+    if (version === undefined) memory.listedFrom = Math.max(0, state.checkpointVersion);
+    return state;
   }
-  const files = await listLog(location, 0, signal);
-  const state = await replayFiles(location, files, version, cutOff, signal);
-  if (state?.version === -1) return undefined;
-  if (state !== undefined || files.length === 0) return state;
+  if (files.length === 0) return undefined;
   const message =
     `the log of ${location.store.url}/${location.root} has neither its first entry nor a readable checkpoint` +
     `${version === undefined ? '' : ` for version ${version}`}; restore _delta_log, or run \`rebuild\``;
@@ -76,7 +79,8 @@ export async function advance(
   const newest = Math.max(seenVersion, ...files.map(({ version }) => version));
   if (newest <= base.version) return { snapshot: base, actions: [] };
   const entries = await onceWhole(clock, signal, async () => {
-    const { found, cutOff } = await readEntriesIfWhole(location, versionsBetween(base.version, newest), signal);
+    const versions = versionsBetween(base.version, newest);
+    const { found, cutOff } = await readEntriesIfWhole(location, versions, signal, listedEntries(files));
     if (cutOff !== undefined) throw cutOffEntry(location, cutOff);
     return found;
   });
@@ -136,7 +140,7 @@ async function replayFiles(
   if (start === undefined) return undefined;
   // Every version up to the last, listed or not: a listing may lag.
   const later = versionsBetween(start.version, entries.at(-1) ?? start.version);
-  const { found, cutOff } = await readEntriesIfWhole(location, later, signal);
+  const { found, cutOff } = await readEntriesIfWhole(location, later, signal, listedEntries(wanted));
   const missing = later.find((version, index) => found[index]?.version !== version);
   if (missing !== undefined && missing !== cutOff) throw missingEntry(location, missing);
   const skipped = cutOff !== undefined && cutOff === later.at(-1) && onCutOff === 'skip' && upTo === undefined;
@@ -177,6 +181,11 @@ export function completeCheckpoints(files: readonly LogFile[]): CompleteCheckpoi
   return [...groups.values()]
     .filter(({ parts, paths }) => paths.length === parts)
     .toSorted((left, right) => right.version - left.version);
+}
+
+/** What the listing says of each entry. */
+function listedEntries(files: readonly LogFile[]): ReadonlyMap<number, string> {
+  return new Map(files.flatMap((file) => (file.kind === 'entry' ? [[file.version, file.written]] : [])));
 }
 
 /** After the first, up to and with the last. */

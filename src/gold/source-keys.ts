@@ -1,4 +1,5 @@
 import type { Log } from '../base/log.ts';
+import { allOf } from '../base/side-by-side.ts';
 import type { DataFile } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
 import { openKeyPacks, type KeyPacks, type WantedKeys } from '../keys/keys.ts';
@@ -26,7 +27,9 @@ export function openSourceKeys(area: Database, tools: { readonly scratch: Scratc
       return found.packs.find(filesOf(source), wanted, signal);
     },
     async save(signal) {
-      for (const { source, packs } of opened.values()) await packs.save(source.snapshot?.files ?? new Map(), signal);
+      await allOf(
+        [...opened.values()].map(({ source, packs }) => packs.save(source.snapshot?.files ?? new Map(), signal)),
+      );
     },
   };
 }

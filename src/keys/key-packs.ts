@@ -46,7 +46,7 @@ class TablePacks implements KeyPacks {
     const hashes = (await this.#hashesOf(wanted, signal)).toSorted();
     const found = new Set<string>();
     const known = new Set(this.#gathered.keys());
-    for (const pack of await this.#packs(await this.#list(signal), signal)) {
+    for (const pack of await this.#packs(this.#named(await this.#listed(signal), PACK), signal)) {
       const holding = await pack.holding(hashes).catch((error: unknown) => this.#warn('key pack not read', error));
       // Another run has folded it meanwhile: what no other pack says of its files they say themselves.
       if (holding === undefined) continue;
@@ -67,8 +67,9 @@ class TablePacks implements KeyPacks {
   async save(live: ReadonlyMap<string, DataFile>, signal: AbortSignal): Promise<void> {
     if (this.#gathered.size === 0) return;
     try {
-      const folded = packsToFold(await this.#list(signal));
-      const former = await this.#list(signal, FORMER_PACK);
+      const listed = await this.#listed(signal);
+      const folded = packsToFold(this.#named(listed, PACK));
+      const former = this.#named(listed, FORMER_PACK);
       await this.#write(await this.#packs(folded, signal), live, signal);
       for (const { path } of [...folded, ...former]) await this.#options.table.store.delete(path, signal);
       this.#gathered.clear();
@@ -108,14 +109,19 @@ class TablePacks implements KeyPacks {
     }
   }
 
-  async #list(signal: AbortSignal, name = PACK): Promise<ObjectInfo[]> {
+  get #prefix(): string {
     const { table, columns } = this.#options;
-    const packs: ObjectInfo[] = [];
-    const prefix = `${keysFolder(table)}${columns.join('+')}-`;
-    for await (const found of table.store.list(prefix, signal)) {
-      if (name.test(found.path.slice(prefix.length))) packs.push(found);
-    }
-    return packs;
+    return `${keysFolder(table)}${columns.join('+')}-`;
+  }
+
+  async #listed(signal: AbortSignal): Promise<ObjectInfo[]> {
+    const listed: ObjectInfo[] = [];
+    for await (const found of this.#options.table.store.list(this.#prefix, signal)) listed.push(found);
+    return listed;
+  }
+
+  #named(listed: readonly ObjectInfo[], name: RegExp): ObjectInfo[] {
+    return listed.filter(({ path }) => name.test(path.slice(this.#prefix.length)));
   }
 
   /** Look-ups side by side wait for each other here, so that a file is read once. */
@@ -146,11 +152,11 @@ class TablePacks implements KeyPacks {
   }
 
   async #write(folded: readonly PackFile[], live: ReadonlyMap<string, DataFile>, signal: AbortSignal): Promise<void> {
-    const { table, columns, scratch } = this.#options;
+    const { table, scratch } = this.#options;
     const local = scratch.newFile('.keys');
     try {
       await writePack(local, this.#gathered, folded, (file) => live.has(file));
-      const name = `${keysFolder(table)}${columns.join('+')}-${randomUUID()}.keys`;
+      const name = `${this.#prefix}${randomUUID()}.keys`;
       await table.store.upload(name, local, signal);
     } finally {
       await rm(local, { force: true });

@@ -1,5 +1,6 @@
 import type { GoldViewContract } from '../../schemas/contract.ts';
 import type { ErrorCode } from '../base/errors.ts';
+import { allOf } from '../base/side-by-side.ts';
 import type { BronzeOutcome, RunOutcome } from '../bronze/bronze.ts';
 import type { CommitContext, TableLocation } from '../delta/delta.ts';
 import type { Database } from '../duckdb/duckdb.ts';
@@ -156,8 +157,9 @@ export async function receiptPage(receipt: Receipt): Promise<string> {
 export async function writeReport(store: ObjectStore, receipt: Receipt, signal: AbortSignal): Promise<string> {
   const encoder = new TextEncoder();
   const path = `_sluice/reports/${receipt.runId}`;
-  await store.put(`${path}.json`, encoder.encode(`${JSON.stringify(receipt, null, 2)}\n`), signal);
-  await store.put(`${path}.html`, encoder.encode(await receiptPage(receipt)), signal);
+  const document = store.put(`${path}.json`, encoder.encode(`${JSON.stringify(receipt, null, 2)}\n`), signal);
+  const page = async (): Promise<void> => store.put(`${path}.html`, encoder.encode(await receiptPage(receipt)), signal);
+  await allOf([document, page()]);
   return `${path}.html`;
 }
 

@@ -1,6 +1,7 @@
 import type { Column } from '../../schemas/contract.ts';
 import { rejectedEventsTable } from '../../schemas/rejected-events.ts';
 import { SluiceError } from '../base/errors.ts';
+import { allOf } from '../base/side-by-side.ts';
 import { checkWritable, commit, ensureTable, readSnapshot, type Change, type Snapshot } from '../delta/delta.ts';
 import { contractHash, driftOf } from './contract-drift.ts';
 import type { SilverOptions } from './silver.ts';
@@ -28,10 +29,11 @@ export async function ensureTables(
   signal: AbortSignal,
 ): Promise<{ silver: Snapshot; rejected: Snapshot } | undefined> {
   const context = { clock: options.clock, runId: options.runId, log: options.log };
-  const silver = await ensureSilverTable(options, signal);
-  if (silver === undefined) return undefined;
-  const rejected = await ensureTable(options.rejected, rejectedEventsTable, { context }, signal);
-  return { silver, rejected };
+  const [silver, rejected] = await allOf([
+    ensureSilverTable(options, signal),
+    ensureTable(options.rejected, rejectedEventsTable, { context }, signal),
+  ]);
+  return silver === undefined ? undefined : { silver, rejected };
 }
 
 /** Both tables as they are, whatever they were made for; created where they are not there. */

@@ -3,6 +3,7 @@ import { present } from '../base/assert.ts';
 import { audit } from '../base/audit.ts';
 import { SluiceError } from '../base/errors.ts';
 import { filled, quoted, quotedList } from '../base/identifiers.ts';
+import { allOf } from '../base/side-by-side.ts';
 import type { Log } from '../base/log.ts';
 import { defineRelation, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
 import { sqlFile, type Database } from '../duckdb/duckdb.ts';
@@ -71,9 +72,7 @@ export async function mergeBatch(area: Database, batch: Batch, tools: MergeTools
   }
   const live = new Map([...snapshot.files.values(), ...add].map((file) => [file.path, file]));
   for (const { path } of remove) live.delete(path);
-  await tools.measured('write', async () => {
-    for (const locator of keys.values()) await locator.save(live, signal);
-  });
+  await tools.measured('write', () => allOf([...keys.values()].map((locator) => locator.save(live, signal))));
   return { remove, add, written: counts.changed, newKeys: counts.newKeys };
 }
 

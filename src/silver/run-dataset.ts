@@ -1,4 +1,5 @@
 import { SluiceError } from '../base/errors.ts';
+import { allOf } from '../base/side-by-side.ts';
 import { readSnapshot } from '../delta/delta.ts';
 import { applySlice, type SliceResult, type SliceTarget } from './apply-slice.ts';
 import { bronzeAppId } from './bronze-app-id.ts';
@@ -55,13 +56,13 @@ interface Target extends SliceTarget, Omit<Pending, 'lacks'> {
 
 /**
  * Where a table lags behind the other (a crash between the two commits), the slice ends where that other one is: so
- * each slice is lacked by both or by one as a whole.
+ * each slice is lacked by both or by one as a whole. The three are looked at at once: a table that another run has
+ * brought further meanwhile is told by its commit, which compares what it lacked.
  */
 async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<Target | undefined> {
-  const tables = await ensureTables(options, signal);
+  const [tables, bronze] = await allOf([ensureTables(options, signal), readSnapshot(options.bronze, signal)]);
   if (tables === undefined) return undefined;
   const { silver, rejected } = tables;
-  const bronze = await readSnapshot(options.bronze, signal);
   // A table made anew is another source: it is read from its beginning.
   const appId = bronzeAppId(options.dataset.name, bronze?.tableId);
   const silverVersion = silver.transactions.get(appId) ?? -1;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sideBySide } from '../../../src/base/side-by-side.ts';
+import { allOf, sideBySide } from '../../../src/base/side-by-side.ts';
 
 test('all begin before the first has ended, and what they give stands in the order of the items', async () => {
   const begun: number[] = [];
@@ -28,4 +28,18 @@ test('what the others have done is not lost with the one that fails', async () =
   };
   await expect(sideBySide(['a', 'bad', 'b'], action, done)).rejects.toThrow('no');
   expect(done).toEqual(['a', 'b']);
+});
+
+test('all of them are waited for before the first error is thrown, in their order', async () => {
+  const ended: string[] = [];
+  const after = async (turns: number, name: string, fails = false): Promise<string> => {
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    ended.push(name);
+    if (fails) throw new Error(name);
+    return name;
+  };
+  expect(await allOf([after(3, 'a'), after(1, 'b')])).toEqual(['a', 'b']);
+  ended.length = 0;
+  await expect(allOf([after(9, 'c', true), after(1, 'd', true), after(20, 'e')])).rejects.toThrow('c');
+  expect(ended).toEqual(['d', 'c', 'e']);
 });

@@ -20,7 +20,7 @@ const checkpointName = (version: number): string => entryName(version).replace('
 interface Table {
   readonly location: TableLocation;
   readonly base: Snapshot;
-  /** A commit by another writer: our code, another snapshot. */
+  /** A commit by another writer: our code, another snapshot, and nothing that is known of the log. */
   theirs(commits?: number): Promise<Snapshot>;
   ours(change?: Partial<Change>, from?: Snapshot, store?: ObjectStore): ReturnType<typeof commit>;
 }
@@ -28,14 +28,15 @@ interface Table {
 async function newTable(): Promise<Table> {
   const location = { store: openMemory(), root: ROOT };
   const base = await ensureTable(location, contract, { context }, signal);
+  const elsewhere = { ...location, store: { ...location.store } };
   return {
     location,
     base,
     async theirs(commits = 1) {
-      let last = (await readSnapshot(location, signal)) as Snapshot;
+      let last = (await readSnapshot(elsewhere, signal)) as Snapshot;
       for (let turn = 0; turn < commits; turn++) {
         const change = { operation: 'WRITE', add: [newFile()] };
-        last = (await commit(location, last, change, context, signal)).snapshot;
+        last = (await commit(elsewhere, last, change, context, signal)).snapshot;
       }
       return last;
     },

@@ -1,4 +1,5 @@
 import { runsTable } from '../../schemas/runs-table.ts';
+import { allOf } from '../base/side-by-side.ts';
 import { commit, createColumnFile, ensureTable } from '../delta/delta.ts';
 import type { CommitContext, DataFile, TableLocation } from '../delta/delta.ts';
 import type { Scratch } from '../storage/scratch.ts';
@@ -18,9 +19,11 @@ export async function appendRun(
   signal: AbortSignal,
 ): Promise<void> {
   const { table, fence } = target;
-  const base = await ensureTable(table, runsTable, { context }, signal);
-  const add = [await writeRows(runRows(receipt), target, signal)];
-  const result = await commit(table, base, { operation: 'WRITE', add, fence }, context, signal);
+  const [base, file] = await allOf([
+    ensureTable(table, runsTable, { context }, signal),
+    writeRows(runRows(receipt), target, signal),
+  ]);
+  const result = await commit(table, base, { operation: 'WRITE', add: [file], fence }, context, signal);
   if (result.kind === 'conflicted') {
     context.log?.warn('the run is not in the runs table: another run holds the lake now', { reason: result.reason });
   }

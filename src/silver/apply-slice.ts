@@ -1,3 +1,4 @@
+import { allOf } from '../base/side-by-side.ts';
 import { commit, type Change, type Snapshot } from '../delta/delta.ts';
 import { NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
 import type { JudgedSlice } from './judge-slice.ts';
@@ -57,13 +58,17 @@ async function commitBoth(
     options.log.warn('commit lost a race', { table: options[which].root, reason: result.reason });
     return result.reason === 'fenced' ? 'locked' : 'conflicted';
   };
-  if (target.lacks.rejected) {
+  const landRejected = async (): Promise<'landed' | 'conflicted' | 'locked'> => {
     const add = await times.measure('write', () => rows.storeRejected(signal));
-    const landed = await land('rejected', { operation: 'WRITE', add, ...common });
-    if (landed !== 'landed') return { kind: landed };
-  }
-  if (!target.lacks.silver) return { kind: 'applied', judged: NOTHING_JUDGED, merge: NOTHING_MERGED };
-  const merged = await merge();
+    return land('rejected', { operation: 'WRITE', add, ...common });
+  };
+  // The commits have an order; what is merged meanwhile nobody sees until then.
+  const [first, merged] = await allOf([
+    target.lacks.rejected ? landRejected() : Promise.resolve('landed' as const),
+    target.lacks.silver ? merge() : Promise.resolve(undefined),
+  ]);
+  if (first !== 'landed') return { kind: first };
+  if (merged === undefined) return { kind: 'applied', judged: NOTHING_JUDGED, merge: NOTHING_MERGED };
   // The files of the affected keys were looked for in the whole table.
   const change: Change = { operation: 'MERGE', add: merged.add, remove: merged.remove, reads: 'all', ...common };
   const landed = await land('silver', change);

@@ -15,7 +15,7 @@ export interface BenchHub {
   readonly partitionIds: readonly string[];
   /** CPU seconds that the hub's process has used so far. */
   cpuSeconds(): Promise<number>;
-  /** Sends the events evenly to all partitions; gives the bytes of their bodies. */
+  /** Sends events evenly to all partitions, others each time; gives the bytes of their bodies. */
   fill(events: number, bodies?: Bodies): Promise<number>;
   stop(): Promise<void>;
 }
@@ -42,6 +42,7 @@ export async function startBenchHub(partitions: number, tlsPort?: number): Promi
     });
   type Addresses = Pick<BenchHub, 'connectionString' | 'tlsConnectionString' | 'certificateFile'>;
   const addresses = await ask<Addresses>();
+  let times = 0;
   const partitionIds = Array.from({ length: partitions }, (_, index) => String(index));
   return {
     ...addresses,
@@ -49,7 +50,8 @@ export async function startBenchHub(partitions: number, tlsPort?: number): Promi
     folder,
     partitionIds,
     cpuSeconds: async () => (await ask<{ cpuSeconds: number }>('cpu')).cpuSeconds,
-    fill: (events, bodies = 'hard') => fill(addresses.connectionString, hub, partitionIds, events, BODIES[bodies]),
+    fill: (events, bodies = 'hard') =>
+      fill(addresses.connectionString, hub, partitionIds, events, bodiesOf(bodies, times++)),
     async stop() {
       const exited = new Promise((resolve) => child.once('exit', resolve));
       child.disconnect();
@@ -63,21 +65,25 @@ export async function startBenchHub(partitions: number, tlsPort?: number): Promi
 export type Bodies = 'hard' | 'easy';
 const BODIES = { hard: legBody, easy: easyBody } as const;
 
+function bodiesOf(bodies: Bodies, times: number): () => string {
+  const random = randomNumbers(20260105 + times);
+  return () => BODIES[bodies](random);
+}
+
 async function fill(
   connection: string,
   hub: string,
   partitionIds: readonly string[],
   events: number,
-  bodyOf: (random: () => number) => string,
+  nextBody: () => string,
 ): Promise<number> {
   const producer = new EventHubProducerClient(connection, hub);
-  const random = randomNumbers(20260105);
   let bytes = 0;
   for (const [index, partitionId] of partitionIds.entries()) {
     const share = Math.floor(events / partitionIds.length) + (index < events % partitionIds.length ? 1 : 0);
     let batch = await producer.createBatch({ partitionId });
     for (let sent = 0; sent < share; sent++) {
-      const body = Buffer.from(bodyOf(random));
+      const body = Buffer.from(nextBody());
       bytes += body.length;
       if (batch.tryAdd({ body })) continue;
       await producer.sendBatch(batch);

@@ -5,6 +5,7 @@ import { gold } from './lanes/gold.ts';
 import { growth } from './lanes/growth.ts';
 import { drain, drainEasy, drainTls } from './lanes/drain.ts';
 import { empty } from './lanes/empty.ts';
+import { far } from './lanes/far.ts';
 import { imports } from './lanes/imports.ts';
 import type { Figure, Lane } from './lanes/lane.ts';
 import { parquet } from './lanes/parquet.ts';
@@ -19,6 +20,7 @@ const LANES: readonly Lane[] = [
   drainTls,
   drainEasy,
   empty,
+  far,
   imports,
   receive,
   parquet,

@@ -14,7 +14,7 @@ const launcher = new URL('../../bin/sluice.js', import.meta.url).pathname;
 export const far: Lane = {
   name: 'far',
   optional: true,
-  about: `runs to gold over a lake on Azurite, nothing new and ${EVENTS.toLocaleString('en')} events, calls 20 ms longer`,
+  about: `runs to gold over Azurite, calls 20 ms longer: nothing new, and ${EVENTS.toLocaleString('en')} events`,
   async run(options) {
     await buildBundle();
     const hub = await startBenchHub(4);

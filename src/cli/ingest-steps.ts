@@ -8,7 +8,7 @@ import { allOf, sideBySide } from '../base/side-by-side.ts';
 import { ingestBronze } from '../bronze/bronze.ts';
 import { ensureTable, readSnapshot } from '../delta/delta.ts';
 import { buildGold, type GoldOutcome } from '../gold/gold.ts';
-import { goldDayCharts } from '../report/report.ts';
+import { goldDayCharts, type GoldDayChart } from '../report/report.ts';
 import { buildSilver, ensureDimension, ensureSilver, type SilverOutcome } from '../silver/silver.ts';
 import type { Configuration } from './configuration.ts';
 import type { HeldLease } from './hold-lease.ts';
@@ -125,19 +125,20 @@ export async function refineToGold(run: RunContext): Promise<void> {
     return refine(run, gold.root, (signal) => buildGold(options, signal));
   };
   await sideBySide(pipeline.gold, build, record.gold);
-  for (const view of pipeline.gold) {
-    const days = record.gold.find((outcome) => outcome.view === view.name)?.daysRewritten ?? [];
-    if (days.length > 0) await chartDays(run, view, days);
-  }
+  const charts: GoldDayChart[][] = [];
+  await sideBySide(pipeline.gold, (view) => chartDays(run, view), charts);
+  record.charts.push(...charts.flat());
 }
 
-async function chartDays(run: RunContext, view: GoldViewContract, days: readonly string[]): Promise<void> {
+async function chartDays(run: RunContext, view: GoldViewContract): Promise<GoldDayChart[] | undefined> {
   const { lake, record } = run;
+  const days = record.gold.find((outcome) => outcome.view === view.name)?.daysRewritten ?? [];
+  if (days.length === 0) return undefined;
   const gold = lake.table(`gold/${view.name}`);
-  await refine(run, gold.root, async (signal) => {
+  return refine(run, gold.root, async (signal) => {
     const scope = lake.scratch.scope();
     try {
-      record.charts.push(...(await goldDayCharts(await lake.openDatabase(), view, gold, days, scope, signal)));
+      return await goldDayCharts(await lake.openDatabase(), view, gold, days, scope, signal);
     } finally {
       scope.release();
     }

@@ -7,7 +7,7 @@ export async function pendingOf(
   options: Pick<GoldOptions, 'view' | 'tables' | 'gold'>,
   signal: AbortSignal,
 ): Promise<GoldPending> {
-  const sources = await pinSources(options, await readSnapshot(options.gold, signal), signal);
+  const [, sources] = await pinSources(options, readSnapshot(options.gold, signal), signal);
   const changes = await Promise.all(sources.filter(isPending).map((source) => changesOf(source, signal)));
   const moved = changes.map(({ source, added, removed }) => ({
     table: source.read.table,

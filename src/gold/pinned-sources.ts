@@ -1,4 +1,5 @@
 import type { GoldSource, TableContract } from '../../schemas/contract.ts';
+import { allOf } from '../base/side-by-side.ts';
 import { changesBetween, readSnapshot, type DataFile, type Snapshot, type TableLocation } from '../delta/delta.ts';
 import { daysAround, shareOfSlice } from './day-slices.ts';
 import type { GoldOptions } from './gold.ts';
@@ -22,24 +23,38 @@ export function sourceAppId(view: string, table: string, tableId: string | undef
   return `sluice/gold/${view}/${table}/${tableId ?? 'none'}`;
 }
 
-/** The newest version of each source. A table made anew is another source, of which nothing is applied. */
-export function pinSources(
-  options: Pick<GoldOptions, 'view' | 'tables'>,
-  gold: Snapshot | undefined,
+/**
+ * The view's own snapshot, and the newest version of each source, which are read at once. A table made anew is another
+ * source, of which nothing is applied.
+ */
+export async function pinSources<View extends Snapshot | undefined>(
+  { view, tables }: Pick<GoldOptions, 'view' | 'tables'>,
+  opened: Promise<View>,
   signal: AbortSignal,
-): Promise<PinnedSource[]> {
-  return Promise.all(
-    options.view.reads.map(async (read) => {
-      const { location, contract } = options.tables(read.table);
-      const snapshot = await readSnapshot(location, signal);
-      const appId = sourceAppId(options.view.name, read.table, snapshot?.tableId);
-      const prefix = sourceAppId(options.view.name, read.table, '');
-      const from = gold?.transactions.get(appId);
-      const isNew = snapshot !== undefined && from === undefined;
-      const replaces = isNew && [...(gold?.transactions.keys() ?? [])].some((other) => other.startsWith(prefix));
-      return { read, location, contract, snapshot, appId, from, replaces };
-    }),
-  );
+): Promise<[gold: View, sources: PinnedSource[]]> {
+  const read = view.reads.map(({ table }) => readSnapshot(tables(table).location, signal));
+  const [gold, snapshots] = await allOf([opened, allOf(read)]);
+  const pin = async (source: GoldSource, at: number): Promise<PinnedSource> => {
+    const first = pinnedSource(view.name, { read: source, ...tables(source.table), snapshot: snapshots[at] }, gold);
+    // Another run has brought the view further since the source was read.
+    const isBehind = first.snapshot !== undefined && (first.from ?? -1) > first.snapshot.version;
+    if (!isBehind) return first;
+    return pinnedSource(view.name, { ...first, snapshot: await readSnapshot(first.location, signal) }, gold);
+  };
+  return [gold, await allOf(view.reads.map(pin))];
+}
+
+function pinnedSource(
+  view: string,
+  { read, location, contract, snapshot }: Pick<PinnedSource, 'read' | 'location' | 'contract' | 'snapshot'>,
+  gold: Snapshot | undefined,
+): PinnedSource {
+  const appId = sourceAppId(view, read.table, snapshot?.tableId);
+  const prefix = sourceAppId(view, read.table, '');
+  const from = gold?.transactions.get(appId);
+  const isNew = snapshot !== undefined && from === undefined;
+  const replaces = isNew && [...(gold?.transactions.keys() ?? [])].some((other) => other.startsWith(prefix));
+  return { read, location, contract, snapshot, appId, from, replaces };
 }
 
 export function isPending({ snapshot, from }: PinnedSource): boolean {

@@ -35,8 +35,7 @@ export async function runView(options: GoldOptions, signal: AbortSignal): Promis
   });
   for (let attempt = 0; attempt < limits.attemptsMax; attempt++) {
     const context = { clock, runId, log };
-    const snapshot = await openView(options, signal);
-    const sources = await pinSources(options, snapshot, signal);
+    const [snapshot, sources] = await pinSources(options, openView(options, signal), signal);
     const pending = options.rebuild === 'all' ? sources : sources.filter(isPending);
     if (pending.length === 0 && options.rebuild === undefined) return outcome('empty');
     const work = await workOf(options, snapshot, sources, measure, signal);

@@ -6,8 +6,6 @@ import { sqlFile, type Database } from '../duckdb/duckdb.ts';
 import type { Scratch } from '../storage/scratch.ts';
 import type { GoldDayChart } from './report.ts';
 
-const WORK_AREA = 'report_gold_day';
-
 export async function readGoldDay(
   database: Database,
   view: GoldViewContract,
@@ -26,8 +24,8 @@ export async function readGoldDay(
   if (snapshot === undefined || day === undefined) return [];
   const ofDay = files.filter((file) => dayOf(file.partitionValues) === day);
   const statement = sqlFile(new URL('gold-day.sql', import.meta.url));
-  return inWorkArea(database, WORK_AREA, async (connection) => {
-    const rows = `${WORK_AREA}.day_rows`;
+  return inWorkArea(database, `report_${view.name}`, async (connection) => {
+    const rows = 'day_rows';
     await defineRelation(connection, rows, table, view.table, ofDay, scratch, signal);
     const charts: GoldDayChart[] = [];
     for (const { title, label, measure, top } of view.draws) {

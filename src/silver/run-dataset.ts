@@ -29,19 +29,24 @@ export async function runDataset(options: SilverOptions, signal: AbortSignal): P
       if (target.from >= target.upTo) return total.outcome('complete', times);
       if (options.stop?.aborted === true) return total.outcome('stopped', times);
       const next = await ahead.plan(target);
-      const apply = async (): Promise<SliceResult> => {
+      const apply = async (): Promise<Applied> => {
         const slice = await times.measure('judge', () => ahead.take(target, next));
         try {
           const result = await ahead.besides(slice, target, () => applySlice(options, target, slice, times, signal));
           if (result.kind === 'applied') total.add(result, slice);
-          return result;
+          return { kind: result.kind, to: slice.to };
         } finally {
           await slice.rows.close();
         }
       };
-      const result = await (options.memory?.within(next.share, apply) ?? apply());
-      if (result.kind === 'locked') return total.outcome('locked', times);
-      conflicts = result.kind === 'conflicted' ? conflicts + 1 : 0;
+      const { kind, to } = await (options.memory?.within(next.share, apply) ?? apply());
+      if (kind === 'locked') return total.outcome('locked', times);
+      if (kind === 'applied' && to === target.newest) {
+        // What has come since is another run's, which sees to it.
+        total.reached(to);
+        return total.outcome('complete', times);
+      }
+      conflicts = kind === 'conflicted' ? conflicts + 1 : 0;
       if (conflicts >= limits.attemptsMax) throw outrun(options, conflicts);
     }
   } finally {
@@ -49,9 +54,17 @@ export async function runDataset(options: SilverOptions, signal: AbortSignal): P
   }
 }
 
+interface Applied {
+  readonly kind: SliceResult['kind'];
+  /** Last version of the slice. */
+  readonly to: number;
+}
+
 interface Target extends SliceTarget, Omit<Pending, 'lacks'> {
   /** Bronze version that the silver table has applied; -1: none. */
   readonly silverVersion: number;
+  /** Bronze version that there is; -1: none. */
+  readonly newest: number;
 }
 
 /**
@@ -79,6 +92,7 @@ async function readTarget(options: SilverOptions, signal: AbortSignal): Promise<
     silverVersion,
     from,
     upTo,
+    newest,
   };
 }
 

@@ -1,8 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sqlFile } from '../../../src/duckdb/duckdb.ts';
 import { commit, writeFiles } from '../../../src/delta/delta.ts';
 import { buildGold } from '../../../src/gold/gold.ts';
@@ -329,47 +325,6 @@ test('a view whose lease is passed ends locked', async () => {
   await lake.silver('call_legs');
   lake.fence = 1;
   expect((await lake.gold('agent_daily')).outcome).toBe('locked');
-});
-
-describe('a view of other SQL', () => {
-  let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'sluice-model-'));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
-
-  /** queue_daily of one call, with its model changed and perhaps one audit alone. */
-  async function build(changed: (model: string) => string, audit?: string) {
-    const view = present(callCentre.gold.find(({ name }) => name === 'queue_daily'));
-    const file = (name: string, sql: string): URL => {
-      writeFileSync(join(folder, name), sql);
-      return pathToFileURL(join(folder, name));
-    };
-    const model = file('queue_daily.sql', changed(sqlFile(view.model)));
-    const audits = audit === undefined ? view.audits : [file('audit.sql', audit)];
-    await lake.bronze('ivr_calls', [call({})]);
-    await lake.silver('ivr_calls');
-    const tables = (name: string) => ({ location: lake.table(`silver/${name}`), contract: present(contractOf(name)) });
-    const options = { ...lake.tools(), tables, gold: lake.table('gold/queue_daily') };
-    return buildGold({ ...options, view: { ...view, model, audits } }, signal);
-  }
-
-  test('a model that makes rows of other days fails an audit, and nothing is committed', async () => {
-    const failing = build((model) => model.replace('start_date AS date', 'start_date + 1 AS date'));
-    await expect(failing).rejects.toMatchObject({ code: 'audit_failed', exitCode: 5 });
-    expect((await lake.snapshot('gold/queue_daily'))?.files.size).toBe(0);
-  });
-
-  test('a model may call a step of its own like the table that it reads', async () => {
-    const own = 'WITH ivr_calls AS (SELECT * REPLACE (queue_id || 2 AS queue_id) FROM ivr_calls)';
-    await build((model) => `${own} SELECT * FROM (\n${model}\n)`);
-    expect(Object.keys(await rowsOf('queue_daily'))).toEqual([expect.stringMatching(/.2$/)]);
-  });
-
-  test('an audit may read what the model reads', async () => {
-    const audit = 'FROM rows WHERE queue_id IN (SELECT queue_id FROM ivr_calls)';
-    await expect(build((model) => model, audit)).rejects.toMatchObject({ code: 'audit_failed', exitCode: 5 });
-  });
 });
 
 test('ratio is exact and rounds half away from zero, on numbers of any size', async () => {

@@ -1,10 +1,13 @@
+import { MiB } from '../base/limits.ts';
 import type { ObjectStore } from '../storage/storage.ts';
 import type { TableLocation } from './delta.ts';
 import type { Action } from './log-entry.ts';
 
 const limits = {
-  /** Of one table, of entries and of its checkpoint each. A table with more would be held twice. */
+  /** Of a checkpoint. A table with more would be held twice. */
   actionsMax: 20_000,
+  /** Of a table's entries, as they are stored. */
+  entryBytesMax: 8 * MiB,
 } as const;
 
 /**
@@ -18,15 +21,28 @@ interface Known {
 
 /**
  * What this process has read of a table's log. A run opens a table again and again, and in a lake far away each look at
- * an object takes its time and its price. Files of a log never change; one that stands in the place of another, as
- * after a table was made anew, is told from it by its size and time.
+ * an object takes its time and its price. Files of a log never change; one that stands in the place of another is told
+ * from it by its size and time, and of a table that was made anew nothing is known.
  */
 export class LogMemory {
   /** The version of the newest checkpoint that was met, 0: there was none. From there on the log is listed first. */
   listedFrom: number | undefined;
+  #tableId: string | undefined;
   #checkpoint: Known | undefined;
   readonly #entries = new Map<number, Known>();
-  #entryActions = 0;
+  #entryBytes = 0;
+
+  /** Whether what is kept may be of the table with this id: else it is forgotten. */
+  isOf(tableId: string | undefined): boolean {
+    const isSame = this.#tableId === undefined || this.#tableId === tableId;
+    if (!isSame) {
+      this.listedFrom = undefined;
+      this.#checkpoint = undefined;
+      this.#forgetEntries();
+    }
+    this.#tableId = tableId;
+    return isSame;
+  }
 
   checkpoint(written: string): readonly Action[] | undefined {
     return this.#checkpoint?.written === written ? this.#checkpoint.actions : undefined;
@@ -47,12 +63,19 @@ export class LogMemory {
   }
 
   keepEntry(version: number, written: string, actions: readonly Action[]): void {
-    this.#entryActions += actions.length - (this.#entries.get(version)?.actions.length ?? 0);
+    this.#entryBytes += bytesOf(written) - bytesOf(this.#entries.get(version)?.written);
     this.#entries.set(version, { written, actions });
-    if (this.#entryActions <= limits.actionsMax) return;
-    this.#entries.clear();
-    this.#entryActions = 0;
+    if (this.#entryBytes > limits.entryBytesMax) this.#forgetEntries();
   }
+
+  #forgetEntries(): void {
+    this.#entries.clear();
+    this.#entryBytes = 0;
+  }
+}
+
+function bytesOf(written = '0'): number {
+  return Number.parseInt(written, 10);
 }
 
 const memories = new WeakMap<ObjectStore, Map<string, LogMemory>>();

@@ -52,6 +52,8 @@ export async function replay(
     const state = await replayFiles(location, files, version, cutOff, signal);
     if (state?.version === -1) return undefined;
     if (state === undefined) continue;
+    // Made anew since: what this came of may be the former table's.
+    if (!memory.isOf(state.metadata?.id)) return replay(location, signal, version, cutOff);
     if (version === undefined) memory.listedFrom = Math.max(0, state.checkpointVersion);
     return state;
   }

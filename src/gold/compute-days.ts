@@ -84,7 +84,8 @@ async function runModel(
   const [count] = await area.rows<{ Count: bigint }>(made, undefined, signal);
   const audits = view.audits.map((url) => ({
     name: url.pathname.split('/').at(-1) ?? url.pathname,
-    sql: withRelations(relations, sqlFile(url)),
+    // It may begin with a WITH of its own.
+    sql: withRelations(relations, `FROM (\n${sqlFile(url)}\n)`),
   }));
   const ownDays = { name: 'own_days.sql', sql: filled(ownDaysSql, { day: quoted(view.dayColumn) }) };
   await audit(area, [ownDays, ...audits], gold.root);

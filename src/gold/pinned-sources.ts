@@ -32,7 +32,7 @@ export async function pinSources<View extends Snapshot | undefined>(
   opened: Promise<View>,
   signal: AbortSignal,
 ): Promise<[gold: View, sources: PinnedSource[]]> {
-  const read = view.reads.map(({ table }) => readSnapshot(tables(table).location, signal));
+  const read = view.reads.map(async ({ table }) => readSnapshot(tables(table).location, signal));
   const [gold, snapshots] = await allOf([opened, allOf(read)]);
   const pin = async (source: GoldSource, at: number): Promise<PinnedSource> => {
     const first = pinnedSource(view.name, { read: source, ...tables(source.table), snapshot: snapshots[at] }, gold);

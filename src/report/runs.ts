@@ -19,9 +19,10 @@ export async function appendRun(
   signal: AbortSignal,
 ): Promise<void> {
   const { table, fence } = target;
+  const rows = runRows(receipt);
   const [base, file] = await allOf([
     ensureTable(table, runsTable, { context }, signal),
-    writeRows(runRows(receipt), target, signal),
+    writeRows(rows, target, signal),
   ]);
   const result = await commit(table, base, { operation: 'WRITE', add: [file], fence }, context, signal);
   if (result.kind === 'conflicted') {

@@ -1,4 +1,3 @@
-import { allOf } from '../base/side-by-side.ts';
 import { commit, type Change, type Snapshot } from '../delta/delta.ts';
 import { NOTHING_JUDGED, type Judged } from './judge-bronze.ts';
 import type { JudgedSlice } from './judge-slice.ts';
@@ -63,11 +62,15 @@ async function commitBoth(
     return land('rejected', { operation: 'WRITE', add, ...common });
   };
   // The commits have an order; what is merged meanwhile nobody sees until then.
-  const [first, merged] = await allOf([
-    target.lacks.rejected ? landRejected() : Promise.resolve('landed' as const),
-    target.lacks.silver ? merge() : Promise.resolve(undefined),
+  const [first, second] = await Promise.allSettled([
+    target.lacks.rejected ? landRejected() : ('landed' as const),
+    target.lacks.silver ? merge() : undefined,
   ]);
-  if (first !== 'landed') return { kind: first };
+  if (first.status === 'rejected') throw first.reason;
+  // Whatever became of the merge: it was for nothing.
+  if (first.value !== 'landed') return { kind: first.value };
+  if (second.status === 'rejected') throw second.reason;
+  const merged = second.value;
   if (merged === undefined) return { kind: 'applied', judged: NOTHING_JUDGED, merge: NOTHING_MERGED };
   // The files of the affected keys were looked for in the whole table.
   const change: Change = { operation: 'MERGE', add: merged.add, remove: merged.remove, reads: 'all', ...common };

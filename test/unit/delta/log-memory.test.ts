@@ -96,6 +96,26 @@ describe('a table that is opened again', () => {
     expect([found?.tableId, found?.version, found?.files.size]).toEqual([made.tableId, 0, 0]);
   });
 
+  test('has nothing of the table that it was, where another stands there now', async () => {
+    const first = (await readSnapshot(ours.location, signal)) as Snapshot;
+    await append(ours, first);
+    for await (const { path } of lake.list(`${ROOT}/`, signal)) await lake.delete(path, signal);
+    const other = view();
+    let made = await ensureTable(other.location, contract, { context }, signal);
+    for (let version = 1; version <= 2; version++) made = await append(other, made);
+    expect(paths(await readSnapshot(ours.location, signal))).toEqual(paths(made));
+    made = await append(other, made);
+    await writeLogCheckpoint(other.location, { nowMs: 0 }, signal);
+    for await (const { path } of lake.list(`${ROOT}/`, signal)) await lake.delete(path, signal);
+    const third = view();
+    made = await ensureTable(third.location, contract, { context }, signal);
+    for (let version = 1; version <= 4; version++) made = await append(third, made);
+    await writeLogCheckpoint(third.location, { nowMs: 0 }, signal);
+    expect(paths(await readSnapshot(ours.location, signal))).toEqual(paths(made));
+    const { added } = await changesBetween(ours.location, -1, 4, signal);
+    expect(added.map(({ path }) => path).toSorted()).toEqual(paths(made));
+  });
+
   test('has no entry any more that is cut off now, though it is its own', async () => {
     const snapshot = (await readSnapshot(ours.location, signal)) as Snapshot;
     await append(ours, snapshot);
@@ -127,10 +147,29 @@ describe('what is kept of entries', () => {
 
   test('has a limit', () => {
     const memory = new LogMemory();
-    memory.keepEntry(0, '1 1', actions(15_000));
-    memory.keepEntry(0, '1 2', actions(15_000));
-    expect(memory.entry(0, '1 2')).toHaveLength(15_000);
-    memory.keepEntry(1, '1 1', actions(15_000));
+    memory.keepEntry(0, '5000000 1', actions(1));
+    memory.keepEntry(0, '5000001 2', actions(1));
+    expect(memory.entry(0, '5000001 2')).toHaveLength(1);
+    memory.keepEntry(1, '5000000 1', actions(1));
     expect([memory.entry(0, undefined), memory.entry(1, undefined)]).toEqual([undefined, undefined]);
+    memory.keepEntry(2, '5000000 1', actions(1));
+    expect(memory.entry(2, undefined)).toHaveLength(1);
+  });
+
+  test('is forgotten with the table', () => {
+    const memory = new LogMemory();
+    expect(memory.isOf('a')).toBe(true);
+    memory.listedFrom = 4;
+    memory.keepEntry(5, '10 5', actions(1));
+    memory.keepCheckpoint('x', actions(1));
+    expect(memory.isOf('a')).toBe(true);
+    expect(memory.entry(5, undefined)).toHaveLength(1);
+    expect(memory.isOf('b')).toBe(false);
+    expect([memory.entry(5, undefined), memory.checkpoint('x'), memory.listedFrom]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(memory.isOf('b')).toBe(true);
   });
 });

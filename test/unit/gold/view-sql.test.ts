@@ -64,6 +64,11 @@ describe('a view of other SQL', () => {
     expect((await lake.rows('gold/queue_daily')).map((row) => row['queue_id'])).toEqual([expect.stringMatching(/2$/)]);
   });
 
+  test('an audit may have steps of its own', async () => {
+    const found = await build((model) => model, 'WITH bad AS (FROM rows WHERE calls > 9) SELECT * FROM bad');
+    expect(found.outcome).toBe('complete');
+  });
+
   test('an audit may read what the model reads', async () => {
     const audit = 'FROM rows WHERE queue_id IN (SELECT queue_id FROM ivr_calls)';
     await expect(build((model) => model, audit)).rejects.toMatchObject({ code: 'audit_failed', exitCode: 5 });

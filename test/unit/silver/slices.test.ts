@@ -48,3 +48,17 @@ test('a next slice that cannot be read does not keep this one from its commit', 
   }));
   expect(await legsAfterFailure(sound, failing)).toEqual(['a']);
 });
+
+test('a merge that fails after the lease was lost is for nothing, and no error', async () => {
+  const [sound, failing] = await lakes((whole) => ({
+    async upload(path, localFile, signal) {
+      if (path.startsWith('silver/call_legs/')) throw new Error('no room');
+      return whole.upload(path, localFile, signal);
+    },
+  }));
+  await expect(failing.silver('call_legs')).rejects.toThrow('no room');
+  await sound.silver('call_legs');
+  await sound.bronze('call_legs', [leg({ leg_id: 'd' })]);
+  failing.fence = sound.fence - 1;
+  expect(await failing.silver('call_legs')).toMatchObject({ outcome: 'locked' });
+});

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { changesBetween, commit, ensureTable, readSnapshot, writeLogCheckpoint } from '../../../src/delta/delta.ts';
 import type { Snapshot, TableLocation } from '../../../src/delta/delta.ts';
+import { systemClock } from '../../../src/base/clock.ts';
 import { LogMemory } from '../../../src/delta/log-memory.ts';
 import { openMemory } from '../../../src/storage/memory.ts';
 import { context, contract, newFile, paths, putText, signal } from '../../support/delta-fixtures.ts';
@@ -42,7 +43,9 @@ async function append(to: View, from: Snapshot): Promise<Snapshot> {
 }
 
 beforeEach(async () => {
-  lake = openMemory();
+  // No two objects are written in the same millisecond.
+  let timeMs = 1_767_571_200_000;
+  lake = openMemory({ ...systemClock, nowMs: () => timeMs++ });
   ours = view();
   theirs = view();
   base = await append(theirs, await ensureTable(theirs.location, contract, { context }, signal));

@@ -26,11 +26,13 @@ function youngGenerationOf(begin: string): number {
 }
 
 test('the young generation stays near its bound, and would not by itself', () => {
-  const bounded = youngGenerationOf(`
+  const limit = `
     const { limitYoungGeneration } = await import('${module}');
-    limitYoungGeneration(${4 * MiB});`);
+    limitYoungGeneration(${4 * MiB});`;
+  // V8 adds page after page while a collection that it has asked for waits to be run: on a busy machine that may last.
+  const bounded = Math.min(...Array.from({ length: 3 }, () => youngGenerationOf(limit)));
   const free = youngGenerationOf('');
   expect(bounded).toBeGreaterThan(0);
-  expect(bounded).toBeLessThanOrEqual(9 * MiB);
+  expect(bounded).toBeLessThanOrEqual(8 * MiB);
   expect(free).toBeGreaterThanOrEqual(2 * bounded);
 });

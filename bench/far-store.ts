@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as after } from 'node:timers';
 import { startAzurite, type Azurite } from '../test/support/azurite.ts';
 
-/** A Blob service whose every answer comes so much later, as that of another data centre's neighbour would. */
+/** A Blob service that is so far away that each call takes its time. */
 export interface FarStore {
   /** What SLUICE_LAKE is for a container of this name. */
   lake(container: string): string;

@@ -13,9 +13,9 @@ export async function sideBySide<T, R>(
 }
 
 /** What all of them give. Where one fails, the others are waited for before its error is thrown. */
-export async function allOf<T extends readonly unknown[]>(begun: {
-  readonly [K in keyof T]: Promise<T[K]>;
-}): Promise<T> {
+export async function allOf<T extends readonly Promise<unknown>[] | []>(
+  begun: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   await Promise.allSettled(begun);
-  return (await Promise.all(begun)) as unknown as T;
+  return Promise.all(begun);
 }

@@ -1,7 +1,7 @@
 import type { GoldViewContract, Pipeline } from '../../schemas/contract.ts';
 import { bronzeTable } from '../../schemas/bronze-table.ts';
 import { present } from '../base/assert.ts';
-import { isAbort } from '../base/errors.ts';
+import { isAbort, toSluiceError } from '../base/errors.ts';
 import { MiB } from '../base/limits.ts';
 import { MemoryShares } from '../base/memory-shares.ts';
 import { allOf, sideBySide } from '../base/side-by-side.ts';
@@ -65,7 +65,14 @@ function lookAhead({ lake, hubs, pipeline, to, held }: RunContext): Promise<unkn
     GAPS_ROOT,
     RUNS_ROOT,
   ];
-  return roots.map((root) => readSnapshot(lake.table(root), held.stops.work).catch(() => undefined));
+  return roots.map(async (root) => {
+    try {
+      await readSnapshot(lake.table(root), held.stops.work);
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      lake.log.debug('a table could not be looked at ahead', { table: root, reason: toSluiceError(error).message });
+    }
+  });
 }
 
 /** Every hub to its frozen ends, side by side; one that fails stops no other. */

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -157,4 +157,16 @@ describe('bad input ends with one clear line and the right exit code, and writes
     expect(finished).toMatchObject({ exitCode: 2, stdout: '' });
     expect(errorOf(finished)).toMatchObject({ code: 'port_in_use' });
   });
+});
+
+test('a runs table that is broken, which a run looks at ahead, costs no data: only its row is missing', async () => {
+  const settings = { SLUICE_EVENTHUBS: hub.connectionString, SLUICE_LAKE: lake, SLUICE_LOG: 'debug' };
+  const log = path.join(lake, '_sluice/runs/_delta_log');
+  mkdirSync(log, { recursive: true });
+  writeFileSync(path.join(log, '00000000000000000001.json'), '{"commitInfo":{}}\n');
+  const finished = await sluice(['ingest-once'], { folder: home.folder, settings });
+  expect(finished.exitCode).toBe(0);
+  expect(existsSync(path.join(lake, 'gold/agent_daily/_delta_log/00000000000000000000.json'))).toBe(true);
+  expect(finished.stderr).toMatch(/"level":"debug".*a table could not be looked at ahead.*_sluice\/runs/);
+  expect(finished.stderr).toMatch(/"level":"warn".*the receipt could not be written/);
 });

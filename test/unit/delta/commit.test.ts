@@ -82,6 +82,19 @@ describe('the log', () => {
   });
 });
 
+test('of those in one process who miss a table at once one makes it, and all have that one', async () => {
+  const location = { store: openMemory(), root: 'silver/things' };
+  const { putIfAbsent } = location.store;
+  let puts = 0;
+  location.store.putIfAbsent = (...put) => {
+    puts += 1;
+    return putIfAbsent(...put);
+  };
+  const opened = await Promise.all([1, 2, 3].map(() => ensureTable(location, contract, { context }, signal)));
+  expect(new Set(opened.map(({ tableId }) => tableId)).size).toBe(1);
+  expect(puts).toBe(1);
+});
+
 describe('a commit from an older snapshot', () => {
   test('lands where the winner only appended', async () => {
     const { location, base, land } = await newTable();

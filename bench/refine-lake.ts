@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs';
-import { REJECTED_ROOT } from '../src/cli/tables.ts';
+import { lakeTables, REJECTED_ROOT } from '../src/cli/tables.ts';
 import { MemoryShares } from '../src/base/memory-shares.ts';
-import type { TableLocation } from '../src/delta/delta.ts';
+import { readSnapshot, type TableLocation } from '../src/delta/delta.ts';
 import { buildGold } from '../src/gold/gold.ts';
 import { callCentre } from '../src/pipeline.ts';
 import { buildSilver } from '../src/silver/silver.ts';
 import type { ObjectStore } from '../src/storage/storage.ts';
 import { openBenchLake } from './open-bench-lake.ts';
 
-// What ingest-once does after bronze, with its settings: SLUICE_LAKE and the others. Prints what each step cost.
+// What ingest-once does besides bronze, with its settings: SLUICE_LAKE and the others. Prints what each step cost.
 // node bench/refine-lake.ts [gold [DAY]…]: gold alone; these days whether touched or not
 const [only, ...days] = process.argv.slice(2);
 const { configuration, lake, tools, never } = await openBenchLake();
@@ -17,6 +17,11 @@ const table = (root: string): TableLocation => ({ store: counting, root });
 
 const steps: Record<string, unknown>[] = [];
 if (only !== 'gold') {
+  // As a run does before its first event: the logs of all tables at once.
+  const looks = lakeTables(callCentre).map(({ root }) => async () => {
+    return { root, version: (await readSnapshot(table(root), never))?.version };
+  });
+  await layer('tables', looks);
   const memory = new MemoryShares();
   const datasets = callCentre.datasets.map((dataset) => {
     const tables = {

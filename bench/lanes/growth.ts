@@ -15,7 +15,7 @@ interface Refined {
   readonly steps: readonly {
     readonly name: string;
     readonly wallSeconds: number;
-    readonly outcomes: readonly { readonly daysRewritten: readonly string[] }[];
+    readonly outcomes: readonly { readonly daysRewritten?: readonly string[] }[];
   }[];
   readonly bytes: Readonly<Record<'read' | 'packs' | 'written' | 'files', number>>;
 }
@@ -57,10 +57,11 @@ async function measured(prepared: string, events: number): Promise<Sample> {
       steps.reduce((sum, { name, wallSeconds }) => sum + (name === layer ? wallSeconds : 0), 0);
     const days = steps
       .flatMap(({ outcomes }) => outcomes)
-      .reduce((sum, { daysRewritten }) => sum + daysRewritten.length, 0);
+      .reduce((sum, { daysRewritten = [] }) => sum + daysRewritten.length, 0);
     return {
       ...sample,
       rows_per_s: events / (wall('silver') + wall('gold')),
+      tables_s: wall('tables'),
       silver_s: wall('silver'),
       gold_s: wall('gold'),
       read_mb: bytes.read / MB,
@@ -79,6 +80,7 @@ const FIGURES: readonly (readonly [key: string, figure: string, digits: number])
   ['rows_per_s', 'events/s, silver and gold', 0],
   ['cpu_s', 'CPU s of the process', 2],
   ['wall_s', 'wall s of the process', 2],
+  ['tables_s', 'wall s of opening the tables', 2],
   ['silver_s', 'wall s of silver', 2],
   ['gold_s', 'wall s of gold', 2],
   ['peak_rss_mib', 'peak RSS, MiB', 0],
